@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything a handler may see and do. What it adds becomes visible in one commit, when its execution completes, or
+// never.
+//
+// What the context answers that could vary (time, state, references) is recorded with the commit, and time, random
+// numbers and ids derive from recorded facts, so an execution can be shown, explained and replayed from the log. A
+// context belongs to one handler run; its calls may come from one thread at a time. Calls may block for a short while.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "symphainy/error.h"
+#include "symphainy/intent.h"
+#include "symphainy/json.h"
+
+namespace symphainy {
+
+struct ArtifactDraft {
+  std::string name;        ///< name grammar; unique in the execution
+  std::string media_type;  ///< "application/json", ...
+  std::string content;     ///< up to 16 KiB travels in the log, more goes to the artifact store first
+};
+
+struct Artifact {
+  std::string name;
+  std::string media_type;
+  std::string digest;  ///< hex SHA-256
+  std::uint64_t size = 0;
+  /// "artifact:<digest>" in the artifact store, or "execution:<execution_id>/<name>" in the log: a reference's
+  /// location.
+  std::string location;
+
+  [[nodiscard]] Json to_json() const;
+};
+
+/// Takes an artifact's content in pieces, for content that need not fit into memory.
+class ArtifactSink {
+ public:
+  virtual ~ArtifactSink() = default;
+  [[nodiscard]] virtual Result<void> write(std::string_view bytes) = 0;
+  /// The content is durable, and becomes an artifact of the execution when it commits. Call once.
+  [[nodiscard]] virtual Result<Artifact> finish() = 0;
+};
+
+/// Reads the content behind a reference in pieces.
+class ContentSource {
+ public:
+  virtual ~ContentSource() = default;
+  [[nodiscard]] virtual std::uint64_t size() const = 0;
+  /// Up to `length` bytes at `offset` into `out` (resized); fewer only at the end.
+  [[nodiscard]] virtual Result<void> read_at(std::uint64_t offset, std::size_t length, std::string& out) const = 0;
+};
+
+struct EventDraft {
+  std::string type;     ///< name grammar: "content.file.ingested"
+  Json data;            ///< any JSON
+  std::string subject;  ///< what it is about (the aggregate); may be empty
+  std::string topic;    ///< name grammar; empty: the type up to its first dot
+};
+
+struct ReferenceDraft {
+  std::string type;        ///< name grammar: "file", "analysis"
+  std::string name;        ///< for people; may be empty
+  std::string digest;      ///< hex SHA-256 of the content, or empty
+  std::uint64_t size = 0;  ///< bytes
+  std::string media_type;
+  std::string location;  ///< where the content is: "artifact:<digest>", a URL; never the content
+  Json metadata = Json::object();
+};
+
+struct Reference {
+  std::string reference_id;
+  std::string tenant_id;
+  std::string type;
+  std::string name;
+  std::string digest;
+  std::uint64_t size = 0;
+  std::string media_type;
+  std::string location;
+  Json metadata;
+  std::string execution_id;
+  std::int64_t created_at_us = 0;
+
+  [[nodiscard]] Json to_json() const;
+};
+
+/// W3C PROV relations between references.
+enum class Relation { was_derived_from, was_revision_of };
+
+struct StateValue {
+  Json value;
+  std::uint64_t version = 0;
+};
+
+enum class LogLevel { debug, info, warning, error };
+
+class ExecutionContext {
+ public:
+  virtual ~ExecutionContext() = default;
+  ExecutionContext(const ExecutionContext&) = delete;
+  ExecutionContext& operator=(const ExecutionContext&) = delete;
+
+  [[nodiscard]] virtual const Intent& intent() const = 0;
+  [[nodiscard]] virtual const std::string& execution_id() const = 0;
+  [[nodiscard]] virtual std::uint32_t attempt() const = 0;  ///< from 1
+  /// UTC microseconds; nothing when the intent has no deadline.
+  [[nodiscard]] virtual std::optional<std::int64_t> deadline_us() const = 0;
+  /// False once the runtime has given up on this attempt (deadline, shutdown): nothing it adds will be committed.
+  [[nodiscard]] virtual bool still_owner() const = 0;
+
+  [[nodiscard]] virtual std::int64_t now_us() = 0;   ///< UTC; recorded
+  [[nodiscard]] virtual std::uint64_t random() = 0;  ///< the same sequence in every attempt
+  [[nodiscard]] virtual std::string new_id() = 0;    ///< a UUIDv8, the same sequence in every attempt
+
+  /// The tenant's state as of now, what this execution has put included; nothing when the key does not exist.
+  [[nodiscard]] virtual Result<std::optional<StateValue>> get_state(const std::string& key) = 0;
+  /// With `expected_version` the commit fails as a conflict unless the key is at that version then (0: does not exist).
+  [[nodiscard]] virtual Result<void> put_state(const std::string& key, Json value,
+                                               std::optional<std::uint64_t> expected_version = std::nullopt) = 0;
+  [[nodiscard]] virtual Result<void> delete_state(const std::string& key,
+                                                  std::optional<std::uint64_t> expected_version = std::nullopt) = 0;
+
+  [[nodiscard]] virtual Result<Artifact> add_artifact(ArtifactDraft draft) = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<ArtifactSink>> open_artifact(std::string name,
+                                                                            std::string media_type) = 0;
+  /// Returns the event's id.
+  [[nodiscard]] virtual Result<std::string> add_event(EventDraft draft) = 0;
+
+  /// Returns the reference's id, which depends only on (tenant, execution, ordinal): a re-run registers the same one.
+  [[nodiscard]] virtual Result<std::string> register_reference(ReferenceDraft draft) = 0;
+  /// Both must be references of this tenant, committed or registered by this execution. A cycle fails the commit.
+  [[nodiscard]] virtual Result<void> track_provenance(const std::string& derived, const std::string& source,
+                                                      Relation relation = Relation::was_derived_from) = 0;
+  /// Nothing when this tenant has no such reference (whether or not another has).
+  [[nodiscard]] virtual Result<std::optional<Reference>> get_reference(const std::string& reference_id) = 0;
+  /// The content behind a reference whose location is in this runtime's artifact store.
+  [[nodiscard]] virtual Result<std::unique_ptr<ContentSource>> open_reference(const std::string& reference_id) = 0;
+
+  /// A line in the runtime's log, with the execution's id. Never put payloads there.
+  virtual void log(LogLevel level, std::string_view message) = 0;
+
+  /// What the context holds now: execution, attempt, recorded answers, and everything added.
+  [[nodiscard]] virtual Json to_json() const = 0;
+
+ protected:
+  ExecutionContext() = default;
+};
+
+}  // namespace symphainy

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// The runtime as a library: open a data directory, register what you support, submit intents.
+//
+// One process owns a data directory. All calls are thread-safe. Errors say what to do next (next_step).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "symphainy/domain_service.h"
+#include "symphainy/error.h"
+#include "symphainy/execution_context.h"
+#include "symphainy/intent.h"
+
+namespace symphainy {
+
+struct RuntimeOptions {
+  std::string data_directory = ".symphainy";
+  std::size_t handler_threads = 4;
+  std::size_t max_in_flight = 16'384;            ///< submissions beyond it are refused as overloaded
+  std::size_t max_fold_lag_records = 262'144;    ///< submissions wait while the projections lag further
+  std::size_t segment_bytes = 32 * 1024 * 1024;  ///< of the write-ahead log
+  IntentLimits intent_limits;
+  bool publish_events = true;  ///< relay committed events to DATA/events as they come
+};
+
+enum class ExecutionStatus { running, completed, failed, rejected };
+[[nodiscard]] std::string_view to_string(ExecutionStatus status) noexcept;
+
+struct PublishedEvent {
+  std::string event_id;
+  std::string type;
+  std::string topic;
+};
+
+/// How an execution ended. Completed: everything it added is committed. Failed or rejected: nothing of it is.
+struct ExecutionResult {
+  std::string execution_id;  ///< empty when the intent was refused before anything could be recorded
+  std::string intent_id;
+  std::string intent_type;
+  std::string tenant_id;
+  ExecutionStatus status = ExecutionStatus::failed;
+  Json value;  ///< the handler's
+  std::vector<Artifact> artifacts;
+  std::vector<PublishedEvent> events;
+  std::vector<Reference> references;
+  std::optional<Error> error;
+  std::int64_t duration_us = 0;  ///< from acceptance to its last commit
+  std::uint64_t position = 0;    ///< of its last record; reads at_least this see all of it
+
+  [[nodiscard]] Json to_json() const;
+};
+
+class Runtime {
+ public:
+  /// Opens or creates the directory, recovers what a crash left, and rebuilds lagging projections. Executions that were
+  /// under way go on once resume() is called. `unavailable` when another process owns the directory, `corrupt` when the
+  /// log is damaged.
+  [[nodiscard]] static Result<std::unique_ptr<Runtime>> open(RuntimeOptions options);
+  virtual ~Runtime() = default;
+
+  /// Registering the same again is a no-op; the same (type, version) with another schema is refused.
+  [[nodiscard]] virtual Result<void> register_intent(IntentSupport support, std::string domain_service,
+                                                     std::string handler_name, IntentHandler handler) = 0;
+  /// Registers every intent the service supports.
+  [[nodiscard]] virtual Result<void> register_service(std::shared_ptr<DomainService> service) = 0;
+
+  /// Goes on with the executions that an earlier process left unfinished, as a new attempt each. Call once, after
+  /// everything is registered; executions whose handler is missing end as failed. Returns how many there are.
+  [[nodiscard]] virtual Result<std::size_t> resume() = 0;
+
+  using Done = std::function<void(Result<ExecutionResult>)>;
+  /// Calls `done` once, from one of the runtime's threads: with the result when the execution has ended (failed and
+  /// rejected are results), with an error when nothing can be said of it (overloaded, stopped, unknown).
+  virtual void submit(Intent intent, Done done) = 0;
+  [[nodiscard]] virtual Result<ExecutionResult> execute(Intent intent) = 0;
+  /// Records the refusal of an intent that did not even parse into one; its tenant must be a valid name.
+  virtual void submit_json(Json intent, Done done) = 0;
+
+  /// Waits until projections and events have caught up with everything acknowledged so far.
+  [[nodiscard]] virtual Result<void> drain() = 0;
+  /// Waits for executions in flight, drains, and closes the log. The destructor does the same and ignores the outcome.
+  virtual Result<void> close() = 0;
+
+ protected:
+  Runtime() = default;
+};
+
+}  // namespace symphainy

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Measures executions per second through the whole runtime, beside what the same bytes, syncs and rows cost without it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "symphainy/error.h"
+
+namespace symphainy::app {
+
+struct BenchmarkOptions {
+  std::string data_directory;  ///< must be empty or absent
+  std::size_t in_flight = 64;
+  double seconds = 5;
+};
+
+/// Two synced commits per execution; the handler adds a 200-byte artifact, a reference with one provenance edge, an
+/// event.
+/// {"in_flight", "executions", "throughput" (executions/s, projections drained), "p50_us", "p99_us", "limit"
+/// (executions/s), "ratio", "fdatasync_us" (p50 of a raw one), "log_bytes_per_execution", "peak_rss_mib"}
+[[nodiscard]] Result<Json> run_benchmark(const BenchmarkOptions& options);
+
+/// What to push through the limit: the shape of what the runtime has just written.
+struct LimitOptions {
+  std::string directory;  ///< created, and removed at the end
+  std::size_t in_flight = 64;
+  double seconds = 3;
+  std::size_t log_bytes_per_execution = 2'000;
+};
+
+struct Limit {
+  double executions_per_second = 0;
+  double fdatasync_p50_us = 0;
+};
+
+/// One thread hashes, writes and syncs the bytes of a group twice; another folds the same rows into the same tables. No
+/// code of the runtime takes part.
+[[nodiscard]] Result<Limit> measure_limit(const LimitOptions& options);
+
+}  // namespace symphainy::app

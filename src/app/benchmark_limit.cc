@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// The physical limit beside the benchmark: hashing, writing, syncing and folding the same amounts, and nothing else.
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <fcntl.h>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include "app/benchmark.h"
+#include "base/digest.h"
+#include "base/ids.h"
+#include "base/try.h"
+#include "public_works/abstractions/posix_error.h"
+#include "public_works/adapters/filesystem/posix_file_system.h"
+#include "public_works/adapters/sqlite/sqlite_state_store.h"
+
+namespace symphainy::app {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+using public_works::StateChanges;
+
+constexpr std::size_t kFileBytes = 32 * 1024 * 1024;
+constexpr std::size_t kRecordsPerExecution = 8;
+constexpr std::size_t kHashesPerRecord = 2;
+constexpr std::size_t kExecutionsPerTransaction = 8'192;
+
+// The rows that one execution leaves behind, with the identifiers' real lengths.
+void add_rows(StateChanges& changes, std::uint64_t number, const std::string& source) {
+  const std::string execution = base::fresh_uuid_v7().text();
+  const std::string reference = base::fresh_uuid_v7().text();
+  changes.position = number * kRecordsPerExecution;
+  public_works::ExecutionRow row;
+  row.accepted_position = changes.position - kRecordsPerExecution + 1;
+  row.tenant_seq = row.accepted_position;
+  row.tenant = row.intent_type = row.session = row.solution = "bench";
+  row.execution_id = execution;
+  row.intent_id = base::fresh_uuid_v7().text();
+  row.actor = "service:bench";
+  row.status = "completed";
+  row.attempt = 1;
+  row.accepted_us = row.ended_us = static_cast<std::int64_t>(number);
+  row.ended_position = changes.position;
+  row.batches = {row.accepted_position, row.accepted_position + 3};
+  row.fingerprint = std::string(64, 'f');
+  row.artifacts = row.events = row.references = 1;
+  changes.executions.push_back(row);
+  changes.references.push_back({.position = row.accepted_position + 4,
+                                .ordinal = 0,
+                                .tenant = "bench",
+                                .reference_id = reference,
+                                .type = "result",
+                                .name = "result",
+                                .digest = std::string(64, 'd'),
+                                .size = 200,
+                                .media_type = "application/json",
+                                .location = "execution:" + execution + "/result.json",
+                                .metadata = "{}",
+                                .execution_id = execution,
+                                .created_us = row.ended_us});
+  changes.provenance.push_back({row.accepted_position + 5, "bench", reference, source, "wasDerivedFrom", execution});
+  changes.events.push_back({row.accepted_position + 6, 0, "bench", "bench", number, base::fresh_uuid_v7().text(),
+                            "bench.executed", reference, execution, row.ended_us});
+}
+
+// Folds as many executions as the writer has synced, on a thread of its own.
+class Folder {
+ public:
+  explicit Folder(public_works::SqliteStateStore& store) : store_(store), thread_([this] { run(); }) {}
+  ~Folder() { finish(); }
+
+  void synced(std::uint64_t executions) {
+    std::unique_lock lock(mutex_);
+    target_ = executions;
+    changed_.notify_all();
+    // As the runtime does: the writer waits when the fold is too far behind.
+    changed_.wait(lock, [this] { return target_ - folded_ < 32'768 || failure_; });
+  }
+  Result<void> finish() {
+    {
+      const std::lock_guard lock(mutex_);
+      closing_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+    if (failure_) return std::unexpected(*failure_);
+    return {};
+  }
+
+ private:
+  void run() {
+    const std::string source = base::fresh_uuid_v7().text();
+    while (true) {
+      std::uint64_t up_to = 0;
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return target_ > folded_ || closing_; });
+        if (target_ == folded_ || failure_) return;
+        up_to = std::min(target_, folded_ + kExecutionsPerTransaction);
+      }
+      StateChanges changes;
+      for (std::uint64_t number = folded_ + 1; number <= up_to; ++number) add_rows(changes, number, source);
+      const auto applied = store_.apply(changes);
+      const std::lock_guard lock(mutex_);
+      if (!applied) failure_ = applied.error();
+      folded_ = up_to;
+      changed_.notify_all();
+    }
+  }
+
+  public_works::SqliteStateStore& store_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t target_ = 0;  // guarded by mutex_, like the next three
+  std::uint64_t folded_ = 0;
+  bool closing_ = false;
+  std::optional<Error> failure_;
+  std::thread thread_;
+};
+
+class RawFile {
+ public:
+  static Result<RawFile> open(const std::string& path) {
+    RawFile file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (file.descriptor_ < 0) return std::unexpected(public_works::posix_error(errno, "open", path));
+    const std::string zeros(kFileBytes, '\0');
+    TRY(file.write(0, zeros));
+    TRY(file.sync());
+    return file;
+  }
+  RawFile(RawFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  RawFile& operator=(RawFile&&) = delete;
+  ~RawFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+  Result<void> write(std::uint64_t offset, std::string_view bytes) {
+    const auto written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written == static_cast<ssize_t>(bytes.size())) return {};
+    return std::unexpected(public_works::posix_error(errno, "write", "the limit's file"));
+  }
+  Result<void> sync() {
+    if (::fdatasync(descriptor_) == 0) return {};
+    return std::unexpected(public_works::posix_error(errno, "sync", "the limit's file"));
+  }
+
+ private:
+  explicit RawFile(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_;
+};
+
+void hash_like_the_log(std::string_view bytes, std::size_t executions) {
+  const std::size_t records = executions * kRecordsPerExecution / 2;  // a group is half of each execution's records
+  const std::size_t piece = std::max<std::size_t>(bytes.size() / std::max<std::size_t>(records, 1), 64);
+  for (std::size_t hash = 0; hash < kHashesPerRecord; ++hash) {
+    for (std::size_t at = 0; at < bytes.size(); at += piece)
+      (void)base::sha256(bytes.substr(at, piece / kHashesPerRecord));
+  }
+  (void)base::crc32c(bytes);
+}
+
+Result<double> median_sync_us(RawFile& file) {
+  std::vector<double> samples;
+  const std::string block(4096, 'b');
+  for (std::size_t i = 0; i < 200; ++i) {
+    TRY(file.write(i * block.size(), block));
+    const auto start = SteadyClock::now();
+    TRY(file.sync());
+    samples.push_back(std::chrono::duration<double, std::micro>(SteadyClock::now() - start).count());
+  }
+  std::ranges::nth_element(samples, samples.begin() + 100);
+  return samples[100];
+}
+
+Result<Limit> measure(const LimitOptions& options) {
+  TRY(RawFile file, RawFile::open(options.directory + "/log"));
+  TRY(const auto store, public_works::SqliteStateStore::open(options.directory + "/state.db",
+                                                             public_works::SqliteStateStore::Mode::read_write));
+  Limit limit;
+  TRY(limit.fdatasync_p50_us, median_sync_us(file));
+  const std::string group(options.in_flight * options.log_bytes_per_execution / 2, 'g');
+  Folder folder(*store);
+  std::uint64_t executions = 0;
+  std::uint64_t offset = 0;
+  const auto start = SteadyClock::now();
+  while (SteadyClock::now() - start < std::chrono::duration<double>(options.seconds)) {
+    for (int commit = 0; commit < 2; ++commit) {
+      hash_like_the_log(group, options.in_flight);
+      if (offset + group.size() > kFileBytes) offset = 0;
+      TRY(file.write(offset, group));
+      TRY(file.sync());
+      offset += group.size();
+    }
+    executions += options.in_flight;
+    folder.synced(executions);
+  }
+  TRY(folder.finish());
+  const double seconds = std::chrono::duration<double>(SteadyClock::now() - start).count();
+  limit.executions_per_second = static_cast<double>(executions) / seconds;
+  return limit;
+}
+
+}  // namespace
+
+Result<Limit> measure_limit(const LimitOptions& options) {
+  public_works::PosixFileSystem files;
+  TRY(files.create_directories(options.directory));
+  auto limit = measure(options);
+  std::error_code ignored;
+  std::filesystem::remove_all(options.directory, ignored);
+  return limit;
+}
+
+}  // namespace symphainy::app

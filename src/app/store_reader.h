@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// A data directory opened for questions: without the lock when the projections are up to date or their owner is alive,
+// with it for the moment it takes to bring them up to date after a crash.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "symphainy/error.h"
+
+#include "public_works/abstractions/artifact_store.h"
+#include "public_works/abstractions/event_log.h"
+#include "public_works/abstractions/lineage_store.h"
+#include "public_works/abstractions/state_store.h"
+
+namespace symphainy::app {
+
+struct SqlAnswer {
+  std::vector<std::string> columns;
+  std::vector<std::vector<Json>> rows;
+};
+
+class StoreReader {
+ public:
+  /// not_found when there is no store; corrupt when its log is damaged.
+  [[nodiscard]] static Result<std::unique_ptr<StoreReader>> open(const std::string& data_directory);
+  virtual ~StoreReader() = default;
+
+  [[nodiscard]] virtual public_works::StateStore& state() = 0;
+  [[nodiscard]] virtual public_works::LineageStore& lineage() = 0;
+  [[nodiscard]] virtual const public_works::EventLog& log() const = 0;
+  [[nodiscard]] virtual public_works::ArtifactStore& artifacts() = 0;
+  /// One SELECT over the projections, seeing only the scope's rows.
+  [[nodiscard]] virtual Result<SqlAnswer> sql(const public_works::TenantScope& scope, const std::string& statement) = 0;
+
+ protected:
+  StoreReader() = default;
+};
+
+/// Checks every hash and both chains of the log against the durable head, without the lock and without changing
+/// anything:
+/// {"intact", "records", "first", "last", "tenants", "head", "torn_tail_bytes", "damage"?: {"segment", "offset",
+/// "position", "reason"}}. An error only when the log cannot be read at all.
+[[nodiscard]] Result<Json> verify_log(const std::string& data_directory);
+
+/// Where things are in a data directory.
+struct DataDirectory {
+  std::string root;
+  [[nodiscard]] std::string wal() const { return root + "/wal"; }
+  [[nodiscard]] std::string state() const { return root + "/state.db"; }
+  [[nodiscard]] std::string artifacts() const { return root + "/artifacts"; }
+  [[nodiscard]] std::string events() const { return root + "/events"; }
+  [[nodiscard]] std::string lock() const { return root + "/lock"; }
+};
+
+/// The name of the publisher that writes DATA/events.
+inline constexpr const char* kNdjsonPublisher = "ndjson";
+
+}  // namespace symphainy::app

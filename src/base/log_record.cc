@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/log_record.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "base/try.h"
+
+namespace symphainy::base {
+namespace {
+
+constexpr std::uint32_t kBatchMagic = 0x31425953;  // "SYB1"
+constexpr std::size_t kCrcOffset = 12;
+constexpr std::size_t kStoreHashOffset = 24;
+constexpr std::size_t kHeaderFixedBytes = 88;
+
+void append_header(std::string& out, const LogRecord& record) {
+  append_integer(out, record.format);
+  append_integer(out, record.flags);
+  append_integer(out, record.type);
+  append_integer(out, record.type_version);
+  append_integer(out, record.partition);
+  append_integer(out, static_cast<std::uint16_t>(record.tenant.size()));
+  append_integer(out, record.attempt);
+  append_integer(out, record.partition_epoch);
+  append_integer(out, record.position);
+  append_integer(out, record.tenant_seq);
+  append_integer(out, record.time_us);
+  append_integer(out, record.key_id);
+  out.append(record.store.view());
+  out.append(record.execution.view());
+  out.append(record.tenant);
+}
+
+Digest content_digest(const LogRecord& record) {
+  return sha256({record.salt.data(), record.salt.size()}, record.payload);
+}
+
+Digest link(const Digest& previous, std::string_view header, const Digest& content) {
+  static thread_local Sha256 hash;
+  hash.begin();
+  hash.update(previous.view());
+  hash.update(header);
+  hash.update(content.view());
+  return hash.finish();
+}
+
+Digest link_batch(const Digest& previous, const LogBatch& batch) {
+  static thread_local Sha256 hash;
+  hash.begin();
+  hash.update(previous.view());
+  std::string place;
+  append_integer(place, batch.first_position());
+  append_integer(place, static_cast<std::uint32_t>(batch.records.size()));
+  hash.update(place);
+  for (const LogRecord& record : batch.records) hash.update(record.chain.view());
+  return hash.finish();
+}
+
+Digest take_digest(ByteReader& reader) {
+  Digest digest;
+  const std::string_view raw = reader.bytes(digest.bytes.size());
+  std::copy(raw.begin(), raw.end(), digest.bytes.begin());
+  return digest;
+}
+
+std::uint32_t batch_crc(std::string_view batch) {
+  constexpr std::string_view kZeros("\0\0\0\0", 4);
+  return crc32c(batch.substr(kCrcOffset + 4), crc32c(kZeros, crc32c(batch.substr(0, kCrcOffset))));
+}
+
+Result<LogRecord> decode_record(std::string_view bytes) {
+  ByteReader reader(bytes);
+  LogRecord record;
+  record.format = reader.integer<std::uint16_t>();
+  if (record.format != kRecordFormat) {
+    return fail(ErrorCode::corrupt,
+                fmt::format("record format {} is not known to this release; open it with the release "
+                            "that wrote it",
+                            record.format),
+                "unknown_format");
+  }
+  record.flags = reader.integer<std::uint16_t>();
+  record.type = reader.integer<std::uint16_t>();
+  record.type_version = reader.integer<std::uint16_t>();
+  record.partition = reader.integer<std::uint16_t>();
+  const auto tenant_length = reader.integer<std::uint16_t>();
+  record.attempt = reader.integer<std::uint32_t>();
+  record.partition_epoch = reader.integer<std::uint64_t>();
+  record.position = reader.integer<std::uint64_t>();
+  record.tenant_seq = reader.integer<std::uint64_t>();
+  record.time_us = reader.integer<std::int64_t>();
+  record.key_id = reader.integer<std::uint64_t>();
+  record.store = Uuid::from_bytes(reader.bytes(16));
+  record.execution = Uuid::from_bytes(reader.bytes(16));
+  record.tenant = reader.bytes(tenant_length);
+  const std::string_view salt = reader.bytes(record.salt.size());
+  std::copy(salt.begin(), salt.end(), record.salt.begin());
+  record.payload = reader.bytes(reader.integer<std::uint32_t>());
+  record.content_digest = take_digest(reader);
+  record.chain = take_digest(reader);
+  if (!reader.ok() || reader.remaining() != 0) return fail(ErrorCode::corrupt, "a record's lengths do not add up");
+  return record;
+}
+
+std::unexpected<Error> broken(const LogRecord& record, std::string_view what) {
+  return fail(ErrorCode::corrupt, fmt::format("position {}: {}", record.position, what));
+}
+
+}  // namespace
+
+void LogChain::seal(LogBatch& batch, std::string& out) {
+  const std::size_t start = out.size();
+  append_integer(out, kBatchMagic);
+  append_integer(out, std::uint32_t{0});  // length, below
+  append_integer(out, static_cast<std::uint32_t>(batch.records.size()));
+  append_integer(out, std::uint32_t{0});  // CRC, below
+  append_integer(out, batch.first_position());
+  out.append(Digest{}.view());  // store hash, below
+  for (LogRecord& record : batch.records) {
+    TenantHead& head = tenants_[{record.tenant, record.partition}];
+    const std::size_t length_at = out.size();
+    append_integer(out, std::uint32_t{0});
+    append_header(out, record);
+    const std::string_view header = std::string_view(out).substr(length_at + 4);
+    record.content_digest = content_digest(record);
+    record.chain = link(head.chain, header, record.content_digest);
+    out.append(record.salt.data(), record.salt.size());
+    append_integer(out, static_cast<std::uint32_t>(record.payload.size()));
+    out.append(record.payload);
+    out.append(record.content_digest.view());
+    out.append(record.chain.view());
+    store_integer(out.data() + length_at, static_cast<std::uint32_t>(out.size() - length_at - 4));
+    head = {record.tenant_seq, record.chain};
+  }
+  batch.store_hash = link_batch(store_hash_, batch);
+  std::memcpy(out.data() + start + kStoreHashOffset, batch.store_hash.bytes.data(), batch.store_hash.bytes.size());
+  store_integer(out.data() + start + 4, static_cast<std::uint32_t>(out.size() - start));
+  store_integer(out.data() + start + kCrcOffset, batch_crc(std::string_view(out).substr(start)));
+  advance(batch);
+}
+
+Result<void> LogChain::follow(const LogBatch& batch, const Uuid& store) {
+  std::map<TenantKey, TenantHead> touched;
+  std::uint64_t position = position_;
+  std::int64_t time_us = time_us_;
+  std::string header;
+  for (const LogRecord& record : batch.records) {
+    const TenantKey key{record.tenant, record.partition};
+    auto [head, fresh] = touched.try_emplace(key);
+    if (const auto known = tenants_.find(key); fresh && known != tenants_.end()) head->second = known->second;
+    if (record.position != ++position) return broken(record, fmt::format("expected position {}", position));
+    if (record.store != store) return broken(record, "the record belongs to another store");
+    if (record.tenant_seq != head->second.seq + 1) return broken(record, "the tenant's sequence has a gap");
+    if (record.time_us <= time_us) return broken(record, "its time is not after the record before it");
+    if (record.content_digest != content_digest(record)) return broken(record, "the payload is not what was digested");
+    header.clear();
+    append_header(header, record);
+    if (record.chain != link(head->second.chain, header, record.content_digest)) {
+      return broken(record, "the tenant's hash chain does not continue here");
+    }
+    head->second = {record.tenant_seq, record.chain};
+    time_us = record.time_us;
+  }
+  if (batch.store_hash != link_batch(store_hash_, batch)) {
+    return broken(batch.records.front(), "the store's hash chain does not continue here");
+  }
+  for (auto& [key, head] : touched) tenants_[key] = head;
+  advance(batch);
+  return {};
+}
+
+void LogChain::advance(const LogBatch& batch) {
+  position_ = batch.last_position();
+  time_us_ = batch.records.back().time_us;
+  store_hash_ = batch.store_hash;
+}
+
+Result<BatchHeader> peek_batch(std::string_view header_bytes) {
+  // Zeros first: a segment's unused end may be shorter than a header.
+  if (std::ranges::all_of(header_bytes, [](char c) { return c == '\0'; })) {
+    return fail(ErrorCode::not_found, "nothing was written here");
+  }
+  if (header_bytes.size() < kBatchHeaderBytes) return fail(ErrorCode::corrupt, "too short for a batch header");
+  ByteReader reader(header_bytes);
+  const auto magic = reader.integer<std::uint32_t>();
+  BatchHeader header;
+  header.length = reader.integer<std::uint32_t>();
+  header.count = reader.integer<std::uint32_t>();
+  reader.integer<std::uint32_t>();
+  header.first_position = reader.integer<std::uint64_t>();
+  if (magic != kBatchMagic || header.count == 0 ||
+      header.length < kBatchHeaderBytes + header.count * kHeaderFixedBytes) {
+    return fail(ErrorCode::corrupt, "not a batch header");
+  }
+  return header;
+}
+
+Result<LogBatch> decode_batch(std::string_view bytes) {
+  TRY(const BatchHeader header, peek_batch(bytes.substr(0, kBatchHeaderBytes)));
+  if (header.length != bytes.size()) return fail(ErrorCode::corrupt, "the batch's length is not what its header says");
+  if (load_integer<std::uint32_t>(bytes.data() + kCrcOffset) != batch_crc(bytes)) {
+    return fail(ErrorCode::corrupt, "the batch's CRC-32C does not match");
+  }
+  LogBatch batch;
+  std::memcpy(batch.store_hash.bytes.data(), bytes.data() + kStoreHashOffset, batch.store_hash.bytes.size());
+  batch.records.reserve(header.count);
+  ByteReader reader(bytes.substr(kBatchHeaderBytes));
+  for (std::uint32_t i = 0; i < header.count; ++i) {
+    const auto length = reader.integer<std::uint32_t>();
+    const std::string_view record_bytes = reader.bytes(length);
+    if (!reader.ok()) return fail(ErrorCode::corrupt, "a record is cut short");
+    TRY(LogRecord record, decode_record(record_bytes));
+    if (record.position != header.first_position + i) return fail(ErrorCode::corrupt, "positions are out of order");
+    batch.records.push_back(std::move(record));
+  }
+  if (reader.remaining() != 0) return fail(ErrorCode::corrupt, "bytes are left over after the last record");
+  return batch;
+}
+
+RecordStamper::RecordStamper(Uuid store, const LogChain& end)
+    : store_(store), position_(end.position()), time_us_(end.time_us()) {
+  for (const auto& [key, head] : end.tenants()) sequences_[key] = head.seq;
+}
+
+LogBatch RecordStamper::stamp(std::vector<RecordDraft> drafts, std::int64_t wall_us, std::string_view salts) {
+  CHECK(!drafts.empty() && salts.size() == drafts.size() * 16);
+  LogBatch batch;
+  batch.records.reserve(drafts.size());
+  for (RecordDraft& draft : drafts) {
+    LogRecord& record = batch.records.emplace_back();
+    record.flags = draft.flags;
+    record.type = draft.type;
+    record.type_version = draft.type_version;
+    record.partition = draft.partition;
+    record.attempt = draft.attempt;
+    record.partition_epoch = draft.partition_epoch;
+    record.position = ++position_;
+    record.time_us = time_us_ = std::max(time_us_ + 1, wall_us);
+    record.store = store_;
+    record.execution = draft.execution;
+    record.tenant = std::move(draft.tenant);
+    record.tenant_seq = ++sequences_[{record.tenant, record.partition}];
+    std::copy_n(salts.begin(), record.salt.size(), record.salt.begin());
+    salts.remove_prefix(record.salt.size());
+    record.payload = std::move(draft.payload);
+  }
+  return batch;
+}
+
+}  // namespace symphainy::base

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// The log's record: its header, its bytes, and the two hash chains that make a missing or edited record show.
+//
+// The content digest is SHA-256(salt, payload); a record's chain hash is SHA-256(previous chain hash, header, content
+// digest), where "previous" is the record before it of the same tenant and partition. A batch's store hash is
+// SHA-256(previous store hash, first position, count, every record's chain hash). So a payload may later become
+// unreadable (erasure by destroying its key) while both chains still verify. The layout stands in
+// docs/formats/write-ahead-log.md.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "symphainy/error.h"
+
+#include "base/digest.h"
+#include "base/ids.h"
+
+namespace symphainy::base {
+
+inline constexpr std::uint16_t kRecordFormat = 1;
+/// A reader that does not know this record's type must refuse the log, not pass over it.
+inline constexpr std::uint16_t kMustUnderstand = 1;
+inline constexpr std::string_view kSystemTenant = "_system";
+
+/// What the runtime asks to have recorded; the log adds the rest.
+struct RecordDraft {
+  std::string tenant;
+  std::uint16_t partition = 0;
+  std::uint64_t partition_epoch = 0;
+  std::uint16_t type = 0;
+  std::uint16_t type_version = 1;
+  std::uint16_t flags = 0;
+  Uuid execution;             ///< nil: none
+  std::uint32_t attempt = 0;  ///< 0: none
+  std::string payload;        ///< canonical JSON
+};
+
+struct LogRecord {
+  std::uint16_t format = kRecordFormat;
+  std::uint16_t flags = 0;
+  std::uint16_t type = 0;
+  std::uint16_t type_version = 1;
+  std::uint16_t partition = 0;
+  std::uint32_t attempt = 0;
+  std::uint64_t partition_epoch = 0;
+  std::uint64_t position = 0;    ///< store-wide, from 1, gap-free
+  std::uint64_t tenant_seq = 0;  ///< per tenant and partition, from 1, gap-free
+  std::int64_t time_us = 0;      ///< UTC; strictly increasing with the position
+  std::uint64_t key_id = 0;      ///< 0: payload in clear
+  Uuid store;
+  Uuid execution;
+  std::string tenant;
+  std::array<char, 16> salt{};
+  std::string payload;
+  Digest content_digest;
+  Digest chain;
+
+  friend bool operator==(const LogRecord&, const LogRecord&) = default;
+};
+
+/// The records of one atomic batch: all of them are in the log or none.
+struct LogBatch {
+  std::vector<LogRecord> records;  ///< never empty; positions are consecutive
+  Digest store_hash;
+
+  [[nodiscard]] std::uint64_t first_position() const { return records.front().position; }
+  [[nodiscard]] std::uint64_t last_position() const { return records.back().position; }
+};
+
+/// The ends of both chains at a position: what the next batch is linked to.
+class LogChain {
+ public:
+  struct TenantHead {
+    std::uint64_t seq = 0;
+    Digest chain;
+  };
+  using TenantKey = std::pair<std::string, std::uint16_t>;  ///< tenant, partition
+
+  LogChain() = default;
+
+  /// Computes every digest of the batch, advances the chains past it, and appends its bytes to `out`.
+  void seal(LogBatch& batch, std::string& out);
+  /// Checks that a decoded batch follows this chain (positions, sequences, times, digests, both chains, store), then
+  /// advances.
+  [[nodiscard]] Result<void> follow(const LogBatch& batch, const Uuid& store);
+
+  [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
+  [[nodiscard]] std::int64_t time_us() const noexcept { return time_us_; }
+  [[nodiscard]] const Digest& store_hash() const noexcept { return store_hash_; }
+  [[nodiscard]] const std::map<TenantKey, TenantHead>& tenants() const noexcept { return tenants_; }
+
+ private:
+  void advance(const LogBatch& batch);
+
+  std::uint64_t position_ = 0;
+  std::int64_t time_us_ = 0;
+  Digest store_hash_;
+  std::map<TenantKey, TenantHead> tenants_;
+};
+
+inline constexpr std::size_t kBatchHeaderBytes = 56;
+
+/// What a batch's first bytes say about it. Nothing in it is proven before decode_batch has checked the CRC.
+struct BatchHeader {
+  std::uint32_t length = 0;  ///< of the whole batch, header included
+  std::uint32_t count = 0;
+  std::uint64_t first_position = 0;
+};
+/// not_found when the bytes are all zero (never written), corrupt when they are no batch header.
+[[nodiscard]] Result<BatchHeader> peek_batch(std::string_view header_bytes);
+/// Takes exactly one batch (BatchHeader::length bytes); checks its CRC and that its lengths add up.
+[[nodiscard]] Result<LogBatch> decode_batch(std::string_view bytes);
+
+/// Assigns positions, tenant sequences and times in append order. Used by the one thread that appends.
+class RecordStamper {
+ public:
+  RecordStamper(Uuid store, const LogChain& end);
+
+  /// `salts` holds 16 random bytes for each draft. `wall_us` is the clock's reading.
+  [[nodiscard]] LogBatch stamp(std::vector<RecordDraft> drafts, std::int64_t wall_us, std::string_view salts);
+  [[nodiscard]] std::uint64_t last_position() const noexcept { return position_; }
+
+ private:
+  Uuid store_;
+  std::uint64_t position_;
+  std::int64_t time_us_;
+  std::map<LogChain::TenantKey, std::uint64_t> sequences_;
+};
+
+}  // namespace symphainy::base

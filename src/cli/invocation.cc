@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/invocation.h"
+
+#include <fmt/format.h>
+#include <utility>
+
+#include "app/content.h"
+#include "base/ids.h"
+#include "base/try.h"
+
+namespace symphainy::cli {
+
+int exit_code_of(const Error& error) noexcept {
+  switch (error.code) {
+    case ErrorCode::invalid_argument:
+      return kUsage;
+    case ErrorCode::corrupt:
+      return kDamaged;
+    case ErrorCode::unknown:
+    case ErrorCode::stopped:
+      return kUnknown;
+    default:
+      return kSomeFailed;
+  }
+}
+
+Invocation::Invocation(const SharedOptions& options, const RegisterDomains& register_domains)
+    : options_(options), register_domains_(register_domains), output_(options.format) {}
+
+Result<app::Configuration> Invocation::configuration(std::map<std::string, Json> flags) const {
+  app::ConfigurationInput input;
+  input.flags = std::move(flags);
+  if (options_.data) input.flags.insert_or_assign("data", Json(*options_.data));
+  if (options_.tenant) input.flags.insert_or_assign("tenant", Json(*options_.tenant));
+  input.file = options_.config;
+  input.environment = app::process_environment;
+  return app::load_configuration(input);
+}
+
+Result<public_works::TenantScope> Invocation::scope() const {
+  TRY(const app::Configuration configuration, this->configuration());
+  if (!configuration.tenant)
+    return fail(ErrorCode::invalid_argument,
+                "whose data? name the tenant with --tenant NAME, SYMPHAINY_TENANT, or tenant in "
+                "symphainy.toml ('*' is every tenant, for the operator)",
+                "no_tenant");
+  if (*configuration.tenant == kEveryTenant) return public_works::TenantScope::every_tenant();
+  return public_works::TenantScope::only(*configuration.tenant);
+}
+
+Result<std::unique_ptr<app::StoreReader>> Invocation::open_reader() const {
+  TRY(const app::Configuration configuration, this->configuration());
+  auto reader = app::StoreReader::open(configuration.data_directory);
+  if (!reader && reader.error().code == ErrorCode::not_found)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("there is no store in {}; name another directory with --data, or make "
+                            "one with symphainy run",
+                            configuration.data_directory),
+                "no_store");
+  return reader;
+}
+
+Result<std::unique_ptr<Runtime>> Invocation::open_runtime(const RuntimeOptions& options,
+                                                          const std::vector<std::string>& roots) const {
+  TRY(std::unique_ptr<Runtime> runtime, Runtime::open(options));
+  TRY(app::register_content(*runtime, roots));
+  if (register_domains_) TRY(register_domains_(*runtime));
+  TRY(const std::size_t unfinished, runtime->resume());
+  if (unfinished > 0)
+    notify(fmt::format("going on with {} execution{} that an earlier process left unfinished", unfinished,
+                       unfinished == 1 ? "" : "s"));
+  return runtime;
+}
+
+Result<ScopedReader> open_scoped(const Invocation& invocation) {
+  TRY(public_works::TenantScope scope, invocation.scope());
+  TRY(std::unique_ptr<app::StoreReader> store, invocation.open_reader());
+  return ScopedReader{std::move(scope), std::move(store)};
+}
+
+Error unknown_id(std::string_view kind, std::string_view id, std::string_view list_command) {
+  return Error{ErrorCode::not_found,
+               fmt::format("this tenant has no {} {}; symphainy {} shows those there are", kind, id, list_command),
+               "unknown_" + std::string(kind),
+               {}};
+}
+
+}  // namespace symphainy::cli

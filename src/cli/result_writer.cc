@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/result_writer.h"
+
+#include <cstdio>
+#include <string>
+
+namespace symphainy::cli {
+namespace {
+
+bool is_unknown(const Error& error) {
+  return error.code == ErrorCode::unknown || error.code == ErrorCode::stopped;
+}
+
+/// A submission of which nothing was recorded, or nothing can be said.
+Json refusal_json(const Error& error) {
+  return Json::object({{"execution_id", nullptr},
+                       {"intent_id", nullptr},
+                       {"intent_type", nullptr},
+                       {"tenant_id", nullptr},
+                       {"status", is_unknown(error) ? "unknown" : "rejected"},
+                       {"artifacts", Json::array()},
+                       {"events", Json::array()},
+                       {"references", Json::array()},
+                       {"error", error.to_json()},
+                       {"duration_us", 0}});
+}
+
+}  // namespace
+
+ResultWriter::ResultWriter(std::size_t slots) : free_slots_(slots), slots_(slots), thread_([this] { write_lines(); }) {}
+
+ResultWriter::~ResultWriter() {
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void ResultWriter::take_slot() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return free_slots_ > 0; });
+  --free_slots_;
+}
+
+void ResultWriter::put(std::uint64_t line, Result<ExecutionResult> outcome) {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.emplace_back(line, std::move(outcome));
+  }
+  changed_.notify_all();
+}
+
+void ResultWriter::finish() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return free_slots_ == slots_; });
+}
+
+std::uint64_t ResultWriter::completed() const {
+  const std::lock_guard lock(mutex_);
+  return completed_;
+}
+
+std::uint64_t ResultWriter::failed() const {
+  const std::lock_guard lock(mutex_);
+  return failed_;
+}
+
+bool ResultWriter::any_unknown() const {
+  const std::lock_guard lock(mutex_);
+  return any_unknown_;
+}
+
+void ResultWriter::write(const Outcome& outcome) {
+  const auto& [number, result] = outcome;
+  Json json = result ? result->to_json() : refusal_json(result.error());
+  json["line"] = number;
+  const std::string text = json.dump() + "\n";
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+void ResultWriter::write_lines() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return closing_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    std::deque<Outcome> batch;
+    batch.swap(waiting_);
+    lock.unlock();
+    for (const Outcome& outcome : batch) write(outcome);
+    std::fflush(stdout);
+    lock.lock();
+    for (const auto& [number, result] : batch) {
+      const bool done = result && result->status == ExecutionStatus::completed;
+      ++(done ? completed_ : failed_);
+      any_unknown_ = any_unknown_ || (!result && is_unknown(result.error()));
+    }
+    free_slots_ += batch.size();
+    changed_.notify_all();
+  }
+}
+
+}  // namespace symphainy::cli

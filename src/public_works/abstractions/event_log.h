@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The log: batches of records, appended by one thread, durable in order, readable for ever.
+//
+// Appending assigns positions at once and returns; the listener hears, in order, when batches are durable. Many batches
+// may share one sync (group commit). After a failed write or sync nothing is known about the batches under way: the log
+// is stopped, the listener hears so once, and only opening it again settles what is there.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "symphainy/error.h"
+
+#include "base/log_record.h"
+
+namespace symphainy::public_works {
+
+/// Called from the log's own thread, one call at a time; must not block for long.
+class EventLogListener {
+ public:
+  virtual ~EventLogListener() = default;
+  /// The batches of one group, in order, each durable. Shared, because several folds read them.
+  virtual void on_durable(std::vector<std::shared_ptr<const base::LogBatch>> group) = 0;
+  /// Called at most once. Batches appended and not yet reported durable are unknown.
+  virtual void on_stopped(const Error& error) = 0;
+};
+
+struct LogIdentity {
+  base::Uuid store;
+  base::Uuid timeline;
+};
+
+/// What opening found and did.
+struct LogRecovery {
+  std::uint64_t last_position = 0;
+  std::uint64_t last_epoch = 0;     ///< highest partition epoch in any record
+  std::uint64_t cut_bytes = 0;      ///< length of the torn tail, up to its last byte that is not zero
+  std::uint64_t head_position = 0;  ///< the durable head as found
+};
+
+struct AppendReceipt {
+  std::uint64_t first_position = 0;
+  std::uint64_t last_position = 0;
+  std::int64_t time_us = 0;  ///< of the last record; those before it in the batch are one microsecond apart
+};
+
+class EventLog {
+ public:
+  virtual ~EventLog() = default;
+
+  /// Starts delivering to the listener. Called once, before the first append.
+  virtual void start(EventLogListener& listener) = 0;
+  /// One atomic batch. Called by one thread. `stopped` once the log has stopped.
+  [[nodiscard]] virtual Result<AppendReceipt> append(std::vector<base::RecordDraft> drafts) = 0;
+  /// Visits durable batches in order, from the one that holds `from`, until `visit` returns false. Any thread.
+  [[nodiscard]] virtual Result<void> read_batches(std::uint64_t from,
+                                                  const std::function<bool(const base::LogBatch&)>& visit) const = 0;
+  [[nodiscard]] virtual std::uint64_t durable_position() const = 0;
+  [[nodiscard]] virtual LogIdentity identity() const = 0;
+  [[nodiscard]] virtual const LogRecovery& recovery() const = 0;
+  /// Waits for what was appended, records the durable head, and stops. Idempotent; the destructor does the same.
+  virtual Result<void> close() = 0;
+};
+
+}  // namespace symphainy::public_works

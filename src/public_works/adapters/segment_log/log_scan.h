@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads a log from its first segment to its end, checks everything on the way, and says where it ends: at the last
+// valid batch, with a torn tail behind it at most. Anything wrong at or before the durable head is damage. Changes
+// nothing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log_record.h"
+#include "public_works/abstractions/file_system.h"
+#include "public_works/adapters/segment_log/durable_head.h"
+
+namespace symphainy::public_works {
+
+/// A place to start reading: the batch that begins at `offset` has this first position.
+struct PositionMark {
+  std::uint64_t position = 0;
+  std::uint64_t offset = 0;
+};
+
+struct ScannedSegment {
+  std::uint64_t first_position = 0;
+  std::string path;
+  std::uint64_t size = 0;        ///< of the file
+  std::uint64_t end_offset = 0;  ///< behind the last valid batch
+  std::vector<PositionMark> marks;
+};
+
+struct LogDamage {
+  std::string segment;  ///< path
+  std::uint64_t offset = 0;
+  std::uint64_t position = 0;  ///< the first position that cannot be had
+  std::string reason;
+
+  [[nodiscard]] Error to_error() const;
+};
+
+struct LogScan {
+  base::LogChain chain;  ///< at the end
+  std::vector<ScannedSegment> segments;
+  std::uint64_t last_epoch = 0;
+  std::uint64_t torn_bytes = 0;  ///< behind the end, up to the last byte that is not zero
+  std::optional<LogDamage> damage;
+};
+
+/// Marks are this far apart, so that reading from a position skips little.
+inline constexpr std::uint64_t kMarkSpacing = 256 * 1024;
+
+/// An error only when files cannot be read; damage is part of the answer. `visit` sees every valid batch.
+[[nodiscard]] Result<LogScan> scan_log(FileSystem& files, const std::string& directory, const HeadSlot& head,
+                                       const std::function<void(const base::LogBatch&)>& visit = {});
+
+/// Reads a file front to back through a window, so that a scan costs few system calls and little memory.
+class SequentialReader {
+ public:
+  SequentialReader(const File& file, std::size_t window_bytes) : file_(file), window_bytes_(window_bytes) {}
+  /// `length` bytes at `offset`, fewer at the end of the file. Valid until the next call.
+  [[nodiscard]] Result<std::string_view> at(std::uint64_t offset, std::size_t length);
+
+ private:
+  const File& file_;
+  std::size_t window_bytes_;
+  std::uint64_t start_ = 0;
+  std::string window_;
+};
+
+}  // namespace symphainy::public_works

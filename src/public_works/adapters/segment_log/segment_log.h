@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// The write-ahead log in segment files. One thread writes: it takes everything that waits, seals it into one buffer,
+// writes and syncs once (group commit), and only then reports it durable. The durable head follows with the next group,
+// or within 10 ms of idle. The format is described in docs/formats/write-ahead-log.md.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "public_works/abstractions/clock.h"
+#include "public_works/abstractions/event_log.h"
+#include "public_works/abstractions/file_system.h"
+#include "public_works/abstractions/random.h"
+#include "public_works/adapters/segment_log/durable_head.h"
+#include "public_works/adapters/segment_log/log_scan.h"
+#include "public_works/adapters/segment_log/segment_preparer.h"
+
+namespace symphainy::public_works {
+
+struct SegmentLogOptions {
+  std::string directory;  ///< created when absent, unless read_only
+  std::uint64_t segment_bytes = 32 * 1024 * 1024;
+  bool read_only = false;  ///< read_batches() only: no thread, no file is changed, a torn tail is passed over
+};
+
+class SegmentLog final : public EventLog {
+ public:
+  /// Opening is read-only until everything is verified; then a torn tail is cut (overwritten with zeros).
+  [[nodiscard]] static Result<std::unique_ptr<SegmentLog>> open(FileSystem& files, Clock& clock, Random& random,
+                                                                const SegmentLogOptions& options);
+  ~SegmentLog() override;
+
+  void start(EventLogListener& listener) override;
+  [[nodiscard]] Result<AppendReceipt> append(std::vector<base::RecordDraft> drafts) override;
+  [[nodiscard]] Result<void> read_batches(std::uint64_t from,
+                                          const std::function<bool(const base::LogBatch&)>& visit) const override;
+  [[nodiscard]] std::uint64_t durable_position() const override { return durable_position_.load(); }
+  [[nodiscard]] LogIdentity identity() const override { return identity_; }
+  [[nodiscard]] const LogRecovery& recovery() const override { return recovery_; }
+  Result<void> close() override;
+
+ private:
+  struct Segment {
+    std::uint64_t first_position = 0;
+    std::string path;
+    std::vector<PositionMark> marks;
+  };
+  using Group = std::vector<std::shared_ptr<base::LogBatch>>;
+
+  SegmentLog(FileSystem& files, Clock& clock, Random& random, const SegmentLogOptions& options, DurableHead head);
+  [[nodiscard]] Result<void> recover(LogScan scan);
+  [[nodiscard]] Result<void> create_segment(const base::Digest& previous_hash, std::uint64_t first_position);
+
+  void run_writer();
+  void run_head();
+  [[nodiscard]] Group wait_for_group();
+  [[nodiscard]] Result<void> write_group(const Group& group);
+  [[nodiscard]] Result<void> write_current(std::string_view bytes);
+  void begin_head_sync(std::uint64_t position, const base::Digest& store_hash);
+  [[nodiscard]] Result<void> finish_head_sync();
+  void stop(const Error& error);
+  [[nodiscard]] std::vector<Segment> segments_from(std::uint64_t position) const;
+
+  FileSystem& files_;
+  Clock& clock_;
+  Random& random_;
+  const SegmentLogOptions options_;
+  LogIdentity identity_;
+  LogRecovery recovery_;
+  EventLogListener* listener_ = nullptr;
+
+  // The appending thread's.
+  std::optional<base::RecordStamper> stamper_;
+
+  // The writer thread's.
+  base::LogChain chain_;
+  std::unique_ptr<File> current_file_;
+  std::uint64_t current_offset_ = 0;
+  SegmentPreparer preparer_;
+  std::uint64_t head_position_ = 0;  // what the head file says, or will when the sync under way ends
+  std::string buffer_;
+
+  mutable std::mutex segments_mutex_;
+  std::vector<Segment> segments_;  // guarded by segments_mutex_
+
+  std::mutex queue_mutex_;
+  std::condition_variable queue_changed_;
+  std::vector<std::shared_ptr<base::LogBatch>> queue_;  // guarded by queue_mutex_, like the next three
+  bool closing_ = false;
+  std::optional<Error> stopped_;
+
+  std::mutex head_mutex_;
+  std::condition_variable head_changed_;
+  DurableHead head_;                                                    // the head thread's while a request is set
+  std::optional<std::pair<std::uint64_t, base::Digest>> head_request_;  // guarded by head_mutex_, like the next two
+  std::optional<Error> head_error_;
+  bool head_closing_ = false;
+
+  std::atomic<std::uint64_t> durable_position_ = 0;
+  std::thread writer_;
+  std::thread head_writer_;
+};
+
+}  // namespace symphainy::public_works

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/decision_state.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/try.h"
+#include "runtime/provenance_check.h"
+
+namespace symphainy::runtime {
+namespace {
+
+using public_works::ExecutionRow;
+using public_works::TenantScope;
+
+std::string joined(const std::string& tenant, const std::string& name) {
+  return tenant + '\0' + name;
+}
+
+}  // namespace
+
+DecisionState::DecisionState(public_works::StateStore& store, public_works::LineageStore& lineage)
+    : store_(store), lineage_(lineage) {}
+
+Result<void> DecisionState::load() {
+  TRY(auto rows, store_.live_executions());
+  for (ExecutionRow& row : rows) {
+    auto tracked = std::make_shared<TrackedExecution>();
+    tracked->row = std::move(row);
+    track(std::move(tracked));
+  }
+  TRY(sequences_, store_.stream_sequences());
+  return {};
+}
+
+TrackedPtr DecisionState::track(TrackedPtr execution) {
+  const ExecutionRow& row = execution->row;
+  by_execution_[row.execution_id] = execution;
+  by_intent_[joined(row.tenant, row.intent_id)] = execution;
+  if (row.idempotency_key) by_key_[joined(row.tenant, *row.idempotency_key)] = execution;
+  return execution;
+}
+
+void DecisionState::ended(const TrackedPtr& execution, std::uint64_t position) {
+  forget_at(position, [this, execution](std::uint64_t) {
+    by_execution_.erase(execution->row.execution_id);
+    by_intent_.erase(joined(execution->row.tenant, execution->row.intent_id));
+    if (execution->row.idempotency_key) by_key_.erase(joined(execution->row.tenant, *execution->row.idempotency_key));
+  });
+}
+
+std::vector<TrackedPtr> DecisionState::live() const {
+  std::vector<TrackedPtr> out;
+  for (const auto& [id, tracked] : by_execution_) {
+    if (!tracked->result) out.push_back(tracked);
+  }
+  std::ranges::sort(out, {}, [](const TrackedPtr& tracked) { return tracked->row.accepted_position; });
+  return out;
+}
+
+Result<std::optional<Binding>> DecisionState::find_binding(const Intent& intent) {
+  if (intent.idempotency_key) {
+    const auto tracked = by_key_.find(joined(intent.tenant_id, *intent.idempotency_key));
+    if (tracked != by_key_.end()) return Binding{tracked->second, tracked->second->row, "idempotency_key"};
+    TRY(auto row, store_.execution_by_key(intent.tenant_id, *intent.idempotency_key));
+    if (row) return Binding{nullptr, *std::move(row), "idempotency_key"};
+  }
+  const auto tracked = by_intent_.find(joined(intent.tenant_id, intent.intent_id));
+  if (tracked != by_intent_.end()) return Binding{tracked->second, tracked->second->row, "intent_id"};
+  TRY(auto row, store_.execution_by_intent(intent.tenant_id, intent.intent_id));
+  if (row) return Binding{nullptr, *std::move(row), "intent_id"};
+  return std::nullopt;
+}
+
+// --- commits
+// ----------------------------------------------------------------------------------------------------------
+
+Result<void> DecisionState::decide(PendingCommit& commit, const std::string& tenant) {
+  TRY(check_provenance(commit, tenant));
+  std::vector<std::uint64_t> versions;
+  for (PendingStateChange& change : commit.state) {
+    TRY(const std::uint64_t version, state_version(tenant, change.key));
+    if (change.expected_version && *change.expected_version != version) {
+      return fail(ErrorCode::conflict,
+                  fmt::format("state key '{}' is at version {}, not {}; read it again and retry", change.key, version,
+                              *change.expected_version),
+                  "state_conflict",
+                  Json::object({{"key", change.key}, {"expected", *change.expected_version}, {"actual", version}}));
+    }
+    versions.push_back(version + 1);
+  }
+  // From here on nothing fails: the commit is decided.
+  for (std::size_t i = 0; i < versions.size(); ++i) commit.state[i].version = versions[i];
+  for (PendingEvent& event : commit.events) event.sequence = ++sequences_[{tenant, event.draft.topic}];
+  return {};
+}
+
+void DecisionState::decided_at(const PendingCommit& commit, const std::string& tenant, std::uint64_t position) {
+  for (const PendingStateChange& change : commit.state) {
+    const std::string key = joined(tenant, change.key);
+    state_versions_[key] = {change.version, position};
+    forget_at(position, [this, key](std::uint64_t reached) {
+      const auto found = state_versions_.find(key);
+      if (found != state_versions_.end() && found->second.position <= reached) state_versions_.erase(found);
+    });
+  }
+  for (const Reference& reference : commit.references) {
+    const std::string key = joined(tenant, reference.reference_id);
+    references_[key] = position;
+    forget_at(position, [this, key](std::uint64_t) { references_.erase(key); });
+  }
+  for (const PendingEdge& edge : commit.edges) {
+    const std::string key = joined(tenant, edge.derived);
+    auto& recent = recent_sources_[key];
+    recent.sources.push_back(edge.source);
+    recent.position = position;
+    forget_at(position, [this, key](std::uint64_t reached) {
+      const auto found = recent_sources_.find(key);
+      if (found != recent_sources_.end() && found->second.position <= reached) recent_sources_.erase(found);
+    });
+  }
+}
+
+Result<std::uint64_t> DecisionState::state_version(const std::string& tenant, const std::string& key) {
+  const auto remembered = state_versions_.find(joined(tenant, key));
+  if (remembered != state_versions_.end()) return remembered->second.value;
+  TRY(const auto row, store_.state(tenant, key));
+  return row ? row->version : 0;
+}
+
+Result<void> DecisionState::check_provenance(const PendingCommit& commit, const std::string& tenant) {
+  const auto exists = [&](const std::string& reference_id) -> Result<bool> {
+    if (references_.contains(joined(tenant, reference_id))) return true;
+    TRY(const auto row, lineage_.reference(TenantScope::only(tenant), reference_id));
+    return row.has_value();
+  };
+  const auto sources_of = [&](const std::string& reference_id) -> Result<std::vector<std::string>> {
+    std::vector<std::string> out;
+    const auto recent = recent_sources_.find(joined(tenant, reference_id));
+    if (recent != recent_sources_.end()) out = recent->second.sources;
+    TRY(const auto rows, lineage_.sources_of(TenantScope::only(tenant), reference_id));
+    for (const auto& row : rows) out.push_back(row.source);
+    return out;
+  };
+  return ProvenanceCheck(commit, {exists, sources_of}).run();
+}
+
+// --- forgetting
+// -------------------------------------------------------------------------------------------------------
+
+void DecisionState::forget_at(std::uint64_t position, std::function<void(std::uint64_t)> forget) {
+  forget_.push_back({position, std::move(forget)});
+}
+
+void DecisionState::folded(std::uint64_t position) {
+  while (!forget_.empty() && forget_.front().position <= position) {
+    const Forget next = std::move(forget_.front());
+    forget_.pop_front();
+    next.run(position);
+  }
+}
+
+}  // namespace symphainy::runtime

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// What decisions are made from: everything decided so far, at the log's head, durable or not, folded or not. What is
+// live or not yet folded is held in memory; the rest is looked up in the state store. Never waits for the fold.
+//
+// Used on the partition's executor only.
+#pragma once
+
+#include <coroutine>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "symphainy/runtime.h"
+
+#include "public_works/abstractions/lineage_store.h"
+#include "public_works/abstractions/state_store.h"
+#include "runtime/commit.h"
+
+namespace symphainy::runtime {
+
+/// An execution between its acceptance and the moment its end is folded.
+struct TrackedExecution {
+  public_works::ExecutionRow row;                 ///< status "running" until it ends
+  bool running = false;                           ///< somebody here is driving it
+  std::optional<Result<ExecutionResult>> result;  ///< an error: the log stopped before its end was durable
+  std::vector<std::coroutine_handle<>> waiting;   ///< duplicates that wait for the first
+};
+using TrackedPtr = std::shared_ptr<TrackedExecution>;
+
+/// The execution that an intent id or an idempotency key stands for already.
+struct Binding {
+  TrackedPtr tracked;  ///< set while live or not yet folded
+  public_works::ExecutionRow row;
+  std::string bound_by;  ///< "idempotency_key" or "intent_id"
+};
+
+class DecisionState {
+ public:
+  DecisionState(public_works::StateStore& store, public_works::LineageStore& lineage);
+  /// Reads what lives from the store, which must be folded up to the log's end.
+  [[nodiscard]] Result<void> load();
+
+  /// Nothing when neither the key nor the intent id was seen before. Rejected intents bind nothing.
+  [[nodiscard]] Result<std::optional<Binding>> find_binding(const Intent& intent);
+  TrackedPtr track(TrackedPtr execution);
+  /// The execution has ended at this position; it is forgotten here once that is folded.
+  void ended(const TrackedPtr& execution, std::uint64_t position);
+  [[nodiscard]] std::vector<TrackedPtr> live() const;
+
+  /// Checks a commit against everything decided before it and fills in versions and sequences. On success the commit
+  /// counts as decided: it must be appended next. conflict: a compare-and-set lost; invalid_argument: unknown
+  /// reference, cycle.
+  [[nodiscard]] Result<void> decide(PendingCommit& commit, const std::string& tenant);
+  /// The position at which the commit decided last was appended.
+  void decided_at(const PendingCommit& commit, const std::string& tenant, std::uint64_t position);
+
+  /// Everything up to the position is in the store: it need not be remembered here.
+  void folded(std::uint64_t position);
+  [[nodiscard]] std::size_t remembered() const noexcept { return forget_.size(); }
+
+ private:
+  [[nodiscard]] Result<std::uint64_t> state_version(const std::string& tenant, const std::string& key);
+  [[nodiscard]] Result<void> check_provenance(const PendingCommit& commit, const std::string& tenant);
+  void forget_at(std::uint64_t position, std::function<void(std::uint64_t)> forget);
+
+  public_works::StateStore& store_;
+  public_works::LineageStore& lineage_;
+
+  // Keys are tenant, NUL, name: neither can hold a NUL.
+  std::unordered_map<std::string, TrackedPtr> by_execution_;
+  std::unordered_map<std::string, TrackedPtr> by_intent_;
+  std::unordered_map<std::string, TrackedPtr> by_key_;
+
+  struct Remembered {
+    std::uint64_t value = 0;
+    std::uint64_t position = 0;  ///< of the last change
+  };
+  std::unordered_map<std::string, Remembered> state_versions_;
+  std::unordered_map<std::string, std::uint64_t> references_;  // → position
+  struct RecentSources {
+    std::vector<std::string> sources;
+    std::uint64_t position = 0;  ///< of the last edge
+  };
+  std::unordered_map<std::string, RecentSources> recent_sources_;           // by derived
+  std::map<std::pair<std::string, std::string>, std::uint64_t> sequences_;  // every stream's last
+
+  struct Forget {
+    std::uint64_t position;
+    std::function<void(std::uint64_t)> run;
+  };
+  std::deque<Forget> forget_;  // ascending positions
+};
+
+}  // namespace symphainy::runtime

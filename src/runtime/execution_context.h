@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// The execution context as the runtime makes it: collects what the handler adds, answers what it asks, and keeps every
+// answer that could have been another one, so that the same execution can be restored from the log and sees the same
+// again.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "symphainy/execution_context.h"
+
+#include "base/ids.h"
+#include "base/log_record.h"
+#include "public_works/abstractions/artifact_store.h"
+#include "public_works/abstractions/clock.h"
+#include "public_works/abstractions/lineage_store.h"
+#include "runtime/commit.h"
+#include "runtime/state_surface.h"
+
+namespace symphainy::runtime {
+
+using LogSink = std::function<void(LogLevel, const std::string& execution_id, std::string_view message)>;
+
+/// What contexts answer from. Outlives every context.
+struct ContextServices {
+  StateSurface& surface;
+  public_works::LineageStore& lineage;
+  public_works::ArtifactStore& artifacts;
+  public_works::EventLog& log;
+  public_works::Clock& clock;
+  LogSink log_sink;
+};
+
+/// Bounds of one execution.
+inline constexpr std::size_t kMaxInlineArtifactBytes = 16 * 1024;
+inline constexpr std::size_t kMaxItemsPerKind = 10'000;           ///< artifacts, events, references, edges, changes
+inline constexpr std::size_t kMaxCommitBytes = 50 * 1024 * 1024;  ///< of everything added, content in the log included
+inline constexpr std::size_t kMaxResultBytes = 1024 * 1024;
+
+class RuntimeExecutionContext final : public ExecutionContext {
+ public:
+  RuntimeExecutionContext(ContextServices& services, Intent intent, const base::Uuid& execution, std::string seed,
+                          std::uint32_t attempt);
+  /// The context of an execution as its records tell it: what it asks again is answered from them.
+  [[nodiscard]] static Result<std::unique_ptr<RuntimeExecutionContext>> restore(
+      ContextServices& services, const std::vector<base::LogRecord>& history);
+
+  [[nodiscard]] const Intent& intent() const override { return intent_; }
+  [[nodiscard]] const std::string& execution_id() const override { return execution_id_; }
+  [[nodiscard]] std::uint32_t attempt() const override { return attempt_; }
+  [[nodiscard]] std::optional<std::int64_t> deadline_us() const override { return intent_.deadline_us; }
+  [[nodiscard]] bool still_owner() const override { return !fenced_.load(); }
+
+  /// Throws std::length_error, which ends the execution as failed, when no further answer can be recorded.
+  [[nodiscard]] std::int64_t now_us() override;
+  [[nodiscard]] std::uint64_t random() override;
+  [[nodiscard]] std::string new_id() override;
+
+  [[nodiscard]] Result<std::optional<StateValue>> get_state(const std::string& key) override;
+  [[nodiscard]] Result<void> put_state(const std::string& key, Json value,
+                                       std::optional<std::uint64_t> expected_version) override;
+  [[nodiscard]] Result<void> delete_state(const std::string& key,
+                                          std::optional<std::uint64_t> expected_version) override;
+
+  [[nodiscard]] Result<Artifact> add_artifact(ArtifactDraft draft) override;
+  [[nodiscard]] Result<std::unique_ptr<ArtifactSink>> open_artifact(std::string name, std::string media_type) override;
+  [[nodiscard]] Result<std::string> add_event(EventDraft draft) override;
+  [[nodiscard]] Result<std::string> register_reference(ReferenceDraft draft) override;
+  [[nodiscard]] Result<void> track_provenance(const std::string& derived, const std::string& source,
+                                              Relation relation) override;
+  [[nodiscard]] Result<std::optional<Reference>> get_reference(const std::string& reference_id) override;
+  [[nodiscard]] Result<std::unique_ptr<ContentSource>> open_reference(const std::string& reference_id) override;
+  void log(LogLevel level, std::string_view message) override;
+  [[nodiscard]] Json to_json() const override;
+
+  /// Whether a handler's own value can be recorded.
+  [[nodiscard]] static Result<void> check_result(const Json& value);
+  /// From any thread: nothing this attempt adds will be committed.
+  void fence() noexcept { fenced_ = true; }
+  [[nodiscard]] PendingCommit& commit() noexcept { return commit_; }
+  [[nodiscard]] RecordOwner owner() const { return {intent_.tenant_id, execution_, attempt_}; }
+
+ private:
+  friend class StoredArtifactSink;
+
+  [[nodiscard]] Result<void> change_state(const std::string& key, std::optional<Json> value,
+                                          std::optional<std::uint64_t> expected_version);
+  [[nodiscard]] Result<void> take_artifact_name(const std::string& name);
+  [[nodiscard]] Result<void> admit(std::size_t items, std::size_t bytes, std::string_view what);
+  [[nodiscard]] std::string derived_bytes(std::string_view purpose, std::uint64_t ordinal) const;
+  [[nodiscard]] Result<Json> observe(std::string_view kind, const std::string& key,
+                                     const std::function<Result<Json>()>& answer);
+  [[nodiscard]] std::optional<Json> recorded_answer(std::string_view kind, const std::string& key);
+
+  ContextServices& services_;
+  const Intent intent_;
+  const base::Uuid execution_;
+  const std::string execution_id_;
+  const std::string seed_;
+  const std::uint32_t attempt_;
+  std::atomic<bool> fenced_ = false;
+
+  PendingCommit commit_;
+  std::deque<Observation> recorded_;  // answers to give again, in order
+  std::set<std::string> artifact_names_;
+  std::size_t added_bytes_ = 0;
+  std::uint64_t randoms_ = 0;
+  std::uint64_t ids_ = 0;
+};
+
+}  // namespace symphainy::runtime

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/execution_lifecycle_manager.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/json_writer.h"
+#include "base/try.h"
+#include "runtime/execution_history.h"
+#include "runtime/handler_run.h"
+#include "runtime/intent_model.h"
+#include "runtime/lifecycle_payloads.h"
+#include "runtime/spawn.h"
+
+namespace symphainy::runtime {
+
+// The main flow. Two batches are synced: what was accepted, before the handler starts; what it led to, before anybody
+// hears.
+Task<Result<ExecutionResult>> ExecutionLifecycleManager::execute(Intent intent) {
+  if (auto admitted = co_await parts_.admission; !admitted) co_return std::unexpected(admitted.error());
+
+  auto acceptance = accept_intent(intent);
+  if (!acceptance) co_return std::unexpected(acceptance.error());
+  if (acceptance->refusal) co_return co_await reject(intent.to_json(), *acceptance->refusal);
+  if (acceptance->seen_before) co_return co_await first_result(*std::move(acceptance->seen_before));
+
+  auto execution = create_execution(std::move(intent), *std::move(acceptance));
+  if (!execution) co_return std::unexpected(execution.error());
+  co_return co_await carry_out(*std::move(execution));
+}
+
+Task<Result<ExecutionResult>> ExecutionLifecycleManager::carry_out(Execution execution) {
+  Result<HandlerResult> answer = co_await execute_intent(execution);
+  const Result<void> outcome = handle_artifacts(execution, std::move(answer));
+  if (outcome) publish_events(execution);
+  auto result = co_await complete_execution(execution, outcome);
+
+  execution.tracked->running = false;
+  execution.tracked->result = result;
+  for (const auto duplicate : std::exchange(execution.tracked->waiting, {})) duplicate.resume();
+  co_return result;
+}
+
+// Stage 1: is it valid, is it supported, was it seen before?
+Result<ExecutionLifecycleManager::Acceptance> ExecutionLifecycleManager::accept_intent(const Intent& intent) {
+  Acceptance acceptance;
+  if (const auto violations = validate(intent, parts_.limits); !violations.empty()) {
+    acceptance.refusal = violations_error(violations);
+    return acceptance;
+  }
+  acceptance.fingerprint = intent.fingerprint();
+  TRY(acceptance.seen_before, parts_.decisions.find_binding(intent));
+  if (acceptance.seen_before) {
+    const Binding& first = *acceptance.seen_before;
+    if (first.row.fingerprint != acceptance.fingerprint) acceptance.refusal = bound_to_another_body(intent, first);
+    return acceptance;
+  }
+  acceptance.handler = parts_.registry.find(intent.intent_type);
+  if (!acceptance.handler) {
+    acceptance.refusal = unknown_intent_type(intent.intent_type, parts_.registry.list_supported_intents());
+  } else if (const auto violations = acceptance.handler->schema.validate(intent.parameters); !violations.empty()) {
+    acceptance.refusal = parameters_refused(violations);
+  }
+  return acceptance;
+}
+
+// Stage 2: it gets an id, and is recorded as accepted, created and started.
+Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::create_execution(Intent intent,
+                                                                                         Acceptance acceptance) {
+  Execution execution;
+  execution.id = base::make_uuid_v7(parts_.clock.wall_us(), random_bytes(16));
+  execution.seed = base::to_hex(random_bytes(16));
+  execution.handler = std::move(acceptance.handler);
+  execution.accepted_steady_us = parts_.clock.steady_us();
+  execution.intent = std::move(intent);
+  const Intent& in = execution.intent;
+
+  std::vector<base::RecordDraft> drafts;
+  const auto add = [&](RecordType type, std::string payload, std::uint32_t attempt) {
+    drafts.push_back(draft_record(type, in.tenant_id, std::move(payload), execution.id, attempt));
+  };
+  add(RecordType::intent_accepted, accepted_payload(in, acceptance.fingerprint), 0);
+  add(RecordType::execution_created, created_payload(*execution.handler, execution.seed), 0);
+  add(RecordType::execution_started, started_payload(execution.attempt, parts_.log.epoch()), execution.attempt);
+
+  public_works::ExecutionRow row;
+  row.tenant = in.tenant_id;
+  row.execution_id = execution.id.text();
+  row.intent_id = in.intent_id;
+  row.intent_type = in.intent_type;
+  row.status = "running";
+  row.idempotency_key = in.idempotency_key;
+  row.fingerprint = std::move(acceptance.fingerprint);
+  auto tracked = std::make_shared<TrackedExecution>();
+  tracked->row = std::move(row);
+  tracked->running = true;
+  TRY(const auto receipt, append(*tracked, std::move(drafts)));
+  tracked->row.accepted_position = receipt.first_position;
+  execution.started_position = receipt.last_position;
+  execution.tracked = parts_.decisions.track(std::move(tracked));
+  return execution;
+}
+
+// Stage 3: the handler runs with its context, once its acceptance is durable (or meanwhile, if it only touches its
+// context).
+Task<Result<HandlerResult>> ExecutionLifecycleManager::execute_intent(Execution& execution) {
+  if (!execution.handler) co_return fail(ErrorCode::failed, execution.missing_handler, "missing_handler");
+  if (execution.handler->effects == Effects::external) {
+    if (auto durable = co_await parts_.log.durable(execution.started_position); !durable) {
+      co_return std::unexpected(durable.error());
+    }
+  }
+  execution.context = std::make_shared<RuntimeExecutionContext>(parts_.context_services, execution.intent, execution.id,
+                                                                execution.seed, execution.attempt);
+  co_return co_await run_handler({parts_.partition, parts_.handlers, parts_.clock}, execution.handler,
+                                 execution.context);
+}
+
+// Stage 4: what the handler added is checked against everything decided before, and becomes records; all of it or none.
+Result<void> ExecutionLifecycleManager::handle_artifacts(Execution& execution, Result<HandlerResult> outcome) {
+  TRY(HandlerResult answer, std::move(outcome));
+  TRY(RuntimeExecutionContext::check_result(answer.value));
+  PendingCommit& commit = execution.context->commit();
+  TRY(parts_.decisions.decide(commit, execution.intent.tenant_id));
+  append_artifact_records(commit, execution.context->owner(), execution.commit);
+  execution.value = std::move(answer.value);
+  return {};
+}
+
+// Stage 5: its events are queued in the same batch; the outbox relays them once that is durable.
+void ExecutionLifecycleManager::publish_events(Execution& execution) {
+  append_event_records(execution.context->commit(), execution.context->owner(), execution.commit);
+}
+
+// Stage 6: one batch, one fact. Only when it is durable does anybody hear of it.
+Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Execution& execution,
+                                                                            const Result<void>& outcome) {
+  const std::int64_t duration_us = parts_.clock.steady_us() - execution.accepted_steady_us;
+  const std::string& tenant = execution.intent.tenant_id;
+  std::optional<Error> error;
+  if (outcome) {
+    execution.commit.push_back(draft_record(RecordType::execution_completed, tenant,
+                                            completed_payload(duration_us, execution.value), execution.id,
+                                            execution.attempt));
+  } else {
+    error = recordable(outcome.error());
+    execution.commit.push_back(draft_record(RecordType::execution_failed, tenant, failed_payload(duration_us, *error),
+                                            execution.id, execution.attempt));
+  }
+  // The records of one batch are a microsecond apart (AppendReceipt), so this is when the references were registered.
+  const auto references_at = std::ranges::find(
+      execution.commit, static_cast<std::uint16_t>(RecordType::references_registered), &base::RecordDraft::type);
+  const auto after_references = std::distance(references_at, execution.commit.end()) - 1;
+  auto receipt = append(*execution.tracked, std::exchange(execution.commit, {}));
+  if (!receipt) co_return std::unexpected(receipt.error());
+  if (outcome) parts_.decisions.decided_at(execution.context->commit(), tenant, receipt->last_position);
+  parts_.decisions.ended(execution.tracked, receipt->last_position);
+
+  if (auto durable = co_await parts_.log.durable(receipt->last_position); !durable) {
+    co_return std::unexpected(durable.error());
+  }
+  ExecutionResult result;
+  result.execution_id = execution.id.text();
+  result.intent_id = execution.intent.intent_id;
+  result.intent_type = execution.intent.intent_type;
+  result.tenant_id = tenant;
+  result.status = outcome ? ExecutionStatus::completed : ExecutionStatus::failed;
+  result.error = std::move(error);
+  result.duration_us = duration_us;
+  result.position = receipt->last_position;
+  if (outcome) add_outcome(execution.context->commit(), execution.value, receipt->time_us - after_references, result);
+  co_return result;
+}
+
+// --- beside the main flow
+// ---------------------------------------------------------------------------------------------
+
+Task<Result<ExecutionResult>> ExecutionLifecycleManager::reject(Json refused, Error why) {
+  const Intent known = salvage(refused);
+  Error error = recordable(std::move(why));
+  ExecutionResult result;
+  result.intent_id = known.intent_id;
+  result.intent_type = known.intent_type;
+  result.tenant_id = known.tenant_id;
+  result.status = ExecutionStatus::rejected;
+  result.error = error;
+  if (known.tenant_id.empty()) co_return result;  // whose log it would belong in cannot be told
+
+  const base::Uuid id = base::make_uuid_v7(parts_.clock.wall_us(), random_bytes(16));
+  std::vector<base::RecordDraft> drafts;
+  drafts.push_back(draft_record(RecordType::intent_rejected, known.tenant_id, rejected_payload(known, error), id));
+  auto receipt = parts_.log.append(std::move(drafts));
+  if (!receipt) co_return std::unexpected(receipt.error());
+  parts_.admission.appended(receipt->last_position);
+  if (auto durable = co_await parts_.log.durable(receipt->last_position); !durable) {
+    co_return std::unexpected(durable.error());
+  }
+  result.execution_id = id.text();
+  result.position = receipt->last_position;
+  co_return result;
+}
+
+namespace {
+
+// Waits until the execution that came first has ended.
+struct FirstEnded {
+  TrackedExecution& first;
+  [[nodiscard]] bool await_ready() const noexcept { return first.result.has_value(); }
+  void await_suspend(std::coroutine_handle<> duplicate) const { first.waiting.push_back(duplicate); }
+  void await_resume() const noexcept {}
+};
+
+}  // namespace
+
+Task<Result<ExecutionResult>> ExecutionLifecycleManager::first_result(Binding binding) {
+  if (binding.tracked) {
+    const TrackedPtr first = binding.tracked;
+    // Left unfinished by an earlier process, and nobody has resumed it yet: this submission does.
+    if (!first->running && !first->result) spawn(resume_for_waiting(first));
+    co_await FirstEnded{*first};
+    co_return *first->result;
+  }
+  co_await move_to(parts_.handlers);  // reading the log may take a while
+  auto history = read_history(parts_.log.log(), binding.row);
+  Result<ExecutionResult> result =
+      history ? result_from_history(*history) : Result<ExecutionResult>(std::unexpected(history.error()));
+  co_await move_to(parts_.partition);
+  co_return result;
+}
+
+Task<void> ExecutionLifecycleManager::resume_for_waiting(TrackedPtr execution) {
+  (void)co_await resume(execution);
+}
+
+Task<Result<ExecutionResult>> ExecutionLifecycleManager::resume(TrackedPtr tracked) {
+  if (tracked->running || tracked->result) co_return co_await first_result({tracked, tracked->row, ""});
+  auto execution = restore_execution(tracked);
+  if (!execution) {
+    tracked->result = std::unexpected(execution.error());
+    for (const auto duplicate : std::exchange(tracked->waiting, {})) duplicate.resume();
+    co_return std::unexpected(execution.error());
+  }
+  co_return co_await carry_out(*std::move(execution));
+}
+
+Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_execution(const TrackedPtr& tracked) {
+  TRY(const auto history, read_history(parts_.log.log(), tracked->row));
+  TRY(const HandlerIdentity identity, handler_from_history(history));
+  Execution execution;
+  TRY(execution.intent, intent_from_history(history));
+  TRY(execution.seed, seed_from_history(history));
+  execution.id = history.front().execution;
+  execution.attempt = tracked->row.attempt + 1;
+  execution.handler = parts_.registry.find(execution.intent.intent_type, identity.version);
+  execution.missing_handler = fmt::format(
+      "the execution began under '{}' version {} ({}/{}), which this process has not registered; register it "
+      "and submit the work again",
+      execution.intent.intent_type, identity.version, identity.domain_service, identity.handler);
+  execution.tracked = tracked;
+  const std::int64_t waited_us = parts_.clock.wall_us() - history.front().time_us;
+  execution.accepted_steady_us = parts_.clock.steady_us() - waited_us;
+
+  std::vector<base::RecordDraft> drafts;
+  drafts.push_back(draft_record(RecordType::execution_started, execution.intent.tenant_id,
+                                started_payload(execution.attempt, parts_.log.epoch()), execution.id,
+                                execution.attempt));
+  TRY(const auto receipt, append(*tracked, std::move(drafts)));
+  tracked->row.attempt = execution.attempt;
+  tracked->running = true;
+  execution.started_position = receipt.last_position;
+  return execution;
+}
+
+Result<public_works::AppendReceipt> ExecutionLifecycleManager::append(TrackedExecution& tracked,
+                                                                      std::vector<base::RecordDraft> drafts) {
+  TRY(const auto receipt, parts_.log.append(std::move(drafts)));
+  tracked.row.batches.push_back(receipt.first_position);
+  parts_.admission.appended(receipt.last_position);
+  return receipt;
+}
+
+std::string ExecutionLifecycleManager::random_bytes(std::size_t count) {
+  std::string out(count, '\0');
+  parts_.random.fill(out);
+  return out;
+}
+
+}  // namespace symphainy::runtime

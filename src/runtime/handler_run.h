@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// One run of a handler: started on a handler thread, ended by its own answer or by the deadline, whichever comes first.
+// What comes second is ignored, and the context is fenced, so that a late handler cannot commit anything.
+#pragma once
+
+#include <memory>
+
+#include "public_works/abstractions/clock.h"
+#include "public_works/abstractions/executor.h"
+#include "runtime/execution_context.h"
+#include "runtime/intent_registry.h"
+#include "runtime/spawn.h"
+
+namespace symphainy::runtime {
+
+struct HandlerExecutors {
+  public_works::Executor& partition;
+  public_works::Executor& handlers;
+  public_works::Clock& clock;
+};
+
+/// Called and resumed on the partition's executor. An exception that leaves the handler is an error like any other.
+[[nodiscard]] Task<Result<HandlerResult>> run_handler(HandlerExecutors executors, RegisteredPtr handler,
+                                                      std::shared_ptr<RuntimeExecutionContext> context);
+
+}  // namespace symphainy::runtime

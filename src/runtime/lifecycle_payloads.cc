@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/lifecycle_payloads.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/bytes.h"
+#include "base/json_writer.h"
+
+namespace symphainy {
+
+std::string_view to_string(ExecutionStatus status) noexcept {
+  switch (status) {
+    case ExecutionStatus::running:
+      return "running";
+    case ExecutionStatus::completed:
+      return "completed";
+    case ExecutionStatus::failed:
+      return "failed";
+    case ExecutionStatus::rejected:
+      return "rejected";
+  }
+  return "unknown";
+}
+
+Json ExecutionResult::to_json() const {
+  Json artifact_list = Json::array();
+  for (const Artifact& artifact : artifacts) artifact_list.push_back(artifact.to_json());
+  Json event_list = Json::array();
+  for (const PublishedEvent& event : events) {
+    event_list.push_back(Json::object({{"event_id", event.event_id}, {"topic", event.topic}, {"type", event.type}}));
+  }
+  Json reference_list = Json::array();
+  for (const Reference& reference : references) reference_list.push_back(reference.to_json());
+  Json json = Json::object({{"artifacts", std::move(artifact_list)},
+                            {"duration_us", duration_us},
+                            {"events", std::move(event_list)},
+                            {"execution_id", execution_id},
+                            {"intent_id", intent_id},
+                            {"intent_type", intent_type},
+                            {"references", std::move(reference_list)},
+                            {"status", to_string(status)},
+                            {"tenant_id", tenant_id}});
+  if (!value.is_null()) json["result"] = value;
+  if (error) json["error"] = error->to_json();
+  return json;
+}
+
+}  // namespace symphainy
+
+namespace symphainy::runtime {
+namespace {
+
+constexpr std::size_t kMaxMessageBytes = 4 * 1024;
+constexpr std::size_t kMaxDetailsBytes = 16 * 1024;
+constexpr std::size_t kMaxDetailsDepth = 64;
+
+void write_error(base::JsonWriter& json, const Error& error) {
+  json.begin_object().member("code", error.name());
+  if (!error.details.is_null()) json.member("details", error.details);
+  json.member("kind", to_string(error.code)).member("message", error.message).end_object();
+}
+
+// Cuts at a character's start, so that valid UTF-8 stays valid.
+void shorten(std::string& text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return;
+  while (max_bytes > 0 && (static_cast<unsigned char>(text[max_bytes]) & 0xC0U) == 0x80U) --max_bytes;
+  text.resize(max_bytes);
+  text += "…";
+}
+
+}  // namespace
+
+std::string accepted_payload(const Intent& intent, const std::string& fingerprint) {
+  std::string payload;
+  base::JsonWriter json(payload);
+  json.begin_object().member("fingerprint", fingerprint).key("intent").raw(intent.canonical()).end_object();
+  return payload;
+}
+
+std::string created_payload(const RegisteredIntent& handler, const std::string& seed) {
+  std::string payload;
+  base::JsonWriter json(payload);
+  json.begin_object().member("domain_service", handler.domain_service).member("handler", handler.handler_name);
+  json.member("handler_version", handler.version).member("schema_digest", handler.schema_digest);
+  json.member("seed", seed).end_object();
+  return payload;
+}
+
+std::string started_payload(std::uint32_t attempt, std::uint64_t epoch) {
+  std::string payload;
+  base::JsonWriter(payload).begin_object().member("attempt", attempt).member("epoch", epoch).end_object();
+  return payload;
+}
+
+std::string completed_payload(std::int64_t duration_us, const Json& value) {
+  std::string payload;
+  base::JsonWriter(payload).begin_object().member("duration_us", duration_us).member("result", value).end_object();
+  return payload;
+}
+
+std::string failed_payload(std::int64_t duration_us, const Error& error) {
+  std::string payload;
+  base::JsonWriter json(payload);
+  json.begin_object().member("duration_us", duration_us).key("error");
+  write_error(json, error);
+  json.end_object();
+  return payload;
+}
+
+std::string rejected_payload(const Intent& known, const Error& error) {
+  std::string payload;
+  base::JsonWriter json(payload);
+  json.begin_object().key("error");
+  write_error(json, error);
+  json.key("intent").begin_object();
+  json.key("actor").begin_object().member("id", known.actor.id).member("type", known.actor.type).end_object();
+  json.member("intent_id", known.intent_id).member("intent_type", known.intent_type);
+  json.member("session_id", known.session_id).member("solution_id", known.solution_id).end_object();
+  json.end_object();
+  return payload;
+}
+
+Error bound_to_another_body(const Intent& intent, const Binding& first) {
+  const bool by_key = first.bound_by == "idempotency_key";
+  const std::string& name = by_key ? *intent.idempotency_key : intent.intent_id;
+  return Error{ErrorCode::conflict,
+               fmt::format("{} '{}' stands for execution {} with another body (intent_type, solution_id, parameters or "
+                           "metadata differ); use a new one for new work",
+                           first.bound_by, name, first.row.execution_id),
+               "idempotency_conflict",
+               Json::object({{"bound_by", first.bound_by}, {"execution_id", first.row.execution_id}})};
+}
+
+Error unknown_intent_type(const std::string& intent_type, const std::vector<std::string>& supported) {
+  Json list = Json::array();
+  for (const std::string& type : supported) list.push_back(type);
+  return Error{ErrorCode::not_found,
+               fmt::format("no domain service supports intent type '{}'; supported: {}", intent_type,
+                           supported.empty() ? "none" : fmt::format("{}", fmt::join(supported, ", "))),
+               "unknown_intent_type", Json::object({{"supported", std::move(list)}})};
+}
+
+Error parameters_refused(const std::vector<SchemaViolation>& violations) {
+  std::vector<Violation> out;
+  out.reserve(violations.size());
+  for (const SchemaViolation& violation : violations) {
+    out.push_back({"/parameters" + violation.instance_pointer, violation.keyword, violation.message});
+  }
+  return violations_error(out);
+}
+
+Error recordable(Error error) {
+  if (!base::is_utf8(error.message)) error.message = "(an error message that is not UTF-8)";
+  if (!base::is_utf8(error.reason)) error.reason.clear();
+  shorten(error.message, kMaxMessageBytes);
+  shorten(error.reason, 128);
+  const std::string details = error.details.dump();
+  if (details.size() > kMaxDetailsBytes || !Json::parse(details, {.max_depth = kMaxDetailsDepth})) {
+    error.details = Json::object({{"omitted", "the details cannot be recorded: over 16 KiB, too deep, or not UTF-8"}});
+  }
+  return error;
+}
+
+void add_outcome(const PendingCommit& commit, const Json& value, std::int64_t committed_us, ExecutionResult& result) {
+  result.value = value;
+  for (const PendingArtifact& pending : commit.artifacts) result.artifacts.push_back(pending.artifact);
+  for (const PendingEvent& event : commit.events) {
+    result.events.push_back({event.event_id, event.draft.type, event.draft.topic});
+  }
+  for (const Reference& reference : commit.references) {
+    result.references.push_back(reference);
+    result.references.back().created_at_us = committed_us;
+  }
+}
+
+}  // namespace symphainy::runtime

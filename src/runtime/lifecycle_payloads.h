@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The payloads of the lifecycle's own records, the errors it refuses with, and how an outcome becomes a result.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "symphainy/runtime.h"
+
+#include "runtime/commit.h"
+#include "runtime/decision_state.h"
+#include "runtime/intent_registry.h"
+
+namespace symphainy::runtime {
+
+[[nodiscard]] std::string accepted_payload(const Intent& intent, const std::string& fingerprint);
+[[nodiscard]] std::string created_payload(const RegisteredIntent& handler, const std::string& seed);
+[[nodiscard]] std::string started_payload(std::uint32_t attempt, std::uint64_t epoch);
+[[nodiscard]] std::string completed_payload(std::int64_t duration_us, const Json& value);
+[[nodiscard]] std::string failed_payload(std::int64_t duration_us, const Error& error);
+[[nodiscard]] std::string rejected_payload(const Intent& known, const Error& error);
+
+[[nodiscard]] Error bound_to_another_body(const Intent& intent, const Binding& first);
+[[nodiscard]] Error unknown_intent_type(const std::string& intent_type, const std::vector<std::string>& supported);
+[[nodiscard]] Error parameters_refused(const std::vector<SchemaViolation>& violations);
+/// The error with everything in it that can go into the log: valid UTF-8, of bounded size.
+[[nodiscard]] Error recordable(Error error);
+
+/// Adds what a completed execution has committed.
+void add_outcome(const PendingCommit& commit, const Json& value, std::int64_t committed_us, ExecutionResult& result);
+
+}  // namespace symphainy::runtime

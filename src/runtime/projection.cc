@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/projection.h"
+
+#include <algorithm>
+
+#include "base/try.h"
+#include "runtime/intent_model.h"
+#include "runtime/payload.h"
+#include "runtime/wal_record.h"
+
+namespace symphainy::runtime {
+namespace {
+
+using public_works::ExecutionRow;
+
+std::string key_of(const base::LogRecord& record) {
+  return std::string(record.execution.view());
+}
+
+std::uint32_t count_of(const Json& list) {
+  return static_cast<std::uint32_t>(list.size());
+}
+
+// The identifying columns of an execution, from the intent in its first record.
+void describe(ExecutionRow& row, Payload& intent) {
+  row.intent_id = intent.text("intent_id");
+  row.intent_type = intent.text("intent_type");
+  row.session = intent.text("session_id");
+  row.solution = intent.text("solution_id");
+  Payload actor(intent.object("actor"));
+  row.actor = actor_text({actor.text("type"), actor.text("id")});
+}
+
+}  // namespace
+
+Projection::Projection(std::vector<ExecutionRow> live) {
+  for (ExecutionRow& row : live) {
+    const auto id = base::Uuid::parse(row.execution_id);
+    if (id) live_.emplace(std::string(id->view()), std::move(row));
+  }
+}
+
+ExecutionRow& Projection::live(const base::LogRecord& record, std::uint64_t batch_first_position) {
+  const std::string key = key_of(record);
+  Row& row = live_[key];
+  touched_.insert(key);
+  if (row.batches.empty() || row.batches.back() != batch_first_position) row.batches.push_back(batch_first_position);
+  return row;
+}
+
+Result<void> Projection::fold(const base::LogRecord& record, std::uint64_t batch) {
+  ++records_;
+  changes_.position = record.position;
+  changes_.epoch = std::max(changes_.epoch, record.partition_epoch);
+  const auto type = static_cast<RecordType>(record.type);
+  if (record_name(record.type).empty()) {
+    if ((record.flags & base::kMustUnderstand) == 0) return {};
+    return fail(ErrorCode::corrupt,
+                fmt::format("position {}: record type {} is not known to this release; open the store with the release "
+                            "that wrote it",
+                            record.position, record.type),
+                "unknown_record_type");
+  }
+  if (record.type_version != 1) {
+    return fail(ErrorCode::corrupt,
+                fmt::format("position {}: {} version {} is newer than this release", record.position,
+                            record_name(record.type), record.type_version),
+                "unknown_record_type");
+  }
+  const auto parsed = Json::parse(record.payload);
+  if (!parsed) {
+    return fail(ErrorCode::corrupt, fmt::format("position {}: the payload of a type {} record is no JSON: {}",
+                                                record.position, record.type, parsed.error().message));
+  }
+  const Json& payload = *parsed;
+  Payload members(payload);
+  switch (type) {
+    case RecordType::store_created:
+    case RecordType::partition_opened:
+      return {};
+    case RecordType::intent_type_registered:
+      return fold_registration(record, payload);
+    case RecordType::intent_accepted:
+      return fold_accepted(record, payload, batch);
+    case RecordType::intent_rejected:
+      return fold_rejected(record, payload, batch);
+    case RecordType::execution_created:
+    case RecordType::context_observed:
+      live(record, batch);
+      return {};
+    case RecordType::execution_started:
+      live(record, batch).attempt = record.attempt;
+      return {};
+    case RecordType::artifacts_handled:
+      live(record, batch).artifacts = count_of(members.array("artifacts"));
+      break;
+    case RecordType::references_registered:
+      live(record, batch).references = count_of(members.array("references"));
+      TRY(fold_references(record, payload));
+      break;
+    case RecordType::provenance_tracked:
+      return fold_provenance(record, payload);
+    case RecordType::state_changed:
+      return fold_state(record, payload);
+    case RecordType::events_queued:
+      live(record, batch).events = count_of(members.array("events"));
+      TRY(fold_events(record, payload));
+      break;
+    case RecordType::execution_completed:
+      live(record, batch);
+      end(record, "completed");
+      break;
+    case RecordType::execution_failed: {
+      Row& row = live(record, batch);
+      Payload error(members.object("error"));
+      row.error_code = error.text("code");
+      row.error_message = error.text("message");
+      TRY(error.complete(record));
+      end(record, "failed");
+      break;
+    }
+    case RecordType::events_published:
+      changes_.cursors[members.text("publisher")] = members.number("position");
+      break;
+  }
+  return members.complete(record);
+}
+
+Result<void> Projection::fold_accepted(const base::LogRecord& record, const Json& payload, std::uint64_t batch) {
+  Payload members(payload);
+  const Json& intent_json = members.object("intent");
+  Payload intent(intent_json);
+  Row& row = live(record, batch);
+  describe(row, intent);
+  row.accepted_position = record.position;
+  row.tenant_seq = record.tenant_seq;
+  row.tenant = record.tenant;
+  row.execution_id = record.execution.text();
+  row.status = "running";
+  row.accepted_us = record.time_us;
+  row.fingerprint = members.text("fingerprint");
+  if (intent_json.find("idempotency_key") != nullptr) row.idempotency_key = intent.text("idempotency_key");
+  count_session(row);
+  TRY(intent.complete(record));
+  return members.complete(record);
+}
+
+// A rejected intent is shown like an execution, but binds nothing: it has neither key nor fingerprint.
+Result<void> Projection::fold_rejected(const base::LogRecord& record, const Json& payload, std::uint64_t batch) {
+  Payload members(payload);
+  Payload intent(members.object("intent"));
+  Payload error(members.object("error"));
+  Row& row = live(record, batch);
+  describe(row, intent);
+  row.accepted_position = record.position;
+  row.tenant_seq = record.tenant_seq;
+  row.tenant = record.tenant;
+  row.execution_id = record.execution.text();
+  row.accepted_us = record.time_us;
+  row.error_code = error.text("code");
+  row.error_message = error.text("message");
+  end(record, "rejected");
+  TRY(intent.complete(record));
+  TRY(error.complete(record));
+  return members.complete(record);
+}
+
+void Projection::end(const base::LogRecord& record, std::string status) {
+  const std::string key = key_of(record);
+  Row& row = live_[key];
+  row.status = std::move(status);
+  row.ended_us = record.time_us;
+  row.ended_position = record.position;
+  changes_.executions.push_back(std::move(row));
+  live_.erase(key);
+  touched_.erase(key);
+}
+
+void Projection::count_session(const Row& row) {
+  const auto [known, fresh] = sessions_.try_emplace(row.tenant + '\0' + row.session, changes_.sessions.size());
+  if (fresh) changes_.sessions.push_back({row.tenant, row.session, row.accepted_us, row.accepted_us, 0});
+  auto& session = changes_.sessions[known->second];
+  session.last_us = row.accepted_us;
+  ++session.executions;
+}
+
+Result<void> Projection::fold_references(const base::LogRecord& record, const Json& payload) {
+  Payload members(payload);
+  Result<void> outcome;
+  for_each_item(members.array("references"), [&](const Json& item, std::uint32_t ordinal) {
+    Payload reference(item);
+    changes_.references.push_back({.position = record.position,
+                                   .ordinal = ordinal,
+                                   .tenant = record.tenant,
+                                   .reference_id = reference.text("reference_id"),
+                                   .type = reference.text("type"),
+                                   .name = reference.text("name"),
+                                   .digest = reference.text("digest"),
+                                   .size = reference.number("size"),
+                                   .media_type = reference.text("media_type"),
+                                   .location = reference.text("location"),
+                                   .metadata = reference.object("metadata").dump(),
+                                   .execution_id = record.execution.text(),
+                                   .created_us = record.time_us});
+    if (outcome) outcome = reference.complete(record);
+  });
+  TRY(std::move(outcome));
+  return members.complete(record);
+}
+
+Result<void> Projection::fold_provenance(const base::LogRecord& record, const Json& payload) {
+  Payload members(payload);
+  Result<void> outcome;
+  for_each_item(members.array("edges"), [&](const Json& item, std::uint32_t) {
+    Payload edge(item);
+    changes_.provenance.push_back({.position = record.position,
+                                   .tenant = record.tenant,
+                                   .derived = edge.text("derived"),
+                                   .source = edge.text("source"),
+                                   .relation = edge.text("relation"),
+                                   .execution_id = record.execution.text()});
+    if (outcome) outcome = edge.complete(record);
+  });
+  TRY(std::move(outcome));
+  return members.complete(record);
+}
+
+Result<void> Projection::fold_state(const base::LogRecord& record, const Json& payload) {
+  Payload members(payload);
+  Result<void> outcome;
+  for_each_item(members.array("changes"), [&](const Json& item, std::uint32_t) {
+    Payload change(item);
+    const Json* value = item.find("value");
+    changes_.state.push_back({.tenant = record.tenant,
+                              .key = change.text("key"),
+                              .version = change.number("version"),
+                              .position = record.position,
+                              .value = value == nullptr ? std::nullopt : std::optional(value->dump())});
+    if (outcome) outcome = change.complete(record);
+  });
+  TRY(std::move(outcome));
+  return members.complete(record);
+}
+
+Result<void> Projection::fold_events(const base::LogRecord& record, const Json& payload) {
+  Payload members(payload);
+  Result<void> outcome;
+  for_each_item(members.array("events"), [&](const Json& item, std::uint32_t ordinal) {
+    Payload event(item);
+    changes_.events.push_back({.position = record.position,
+                               .ordinal = ordinal,
+                               .tenant = record.tenant,
+                               .topic = event.text("topic"),
+                               .sequence = event.number("sequence"),
+                               .event_id = event.text("event_id"),
+                               .type = event.text("type"),
+                               .subject = event.text("subject"),
+                               .execution_id = record.execution.text(),
+                               .queued_us = record.time_us});
+    if (outcome) outcome = event.complete(record);
+  });
+  TRY(std::move(outcome));
+  return members.complete(record);
+}
+
+Result<void> Projection::fold_registration(const base::LogRecord& record, const Json& payload) {
+  Payload members(payload);
+  const Json* schema = payload.find("schema");
+  changes_.registrations.push_back({.intent_type = members.text("intent_type"),
+                                    .version = static_cast<std::uint32_t>(members.number("version")),
+                                    .domain_service = members.text("domain_service"),
+                                    .handler = members.text("handler"),
+                                    .schema = schema == nullptr ? std::string() : schema->dump(),
+                                    .schema_digest = members.text("schema_digest"),
+                                    .position = record.position});
+  return members.complete(record);
+}
+
+public_works::StateChanges Projection::take() {
+  for (const std::string& key : touched_) changes_.executions.push_back(live_.at(key));
+  touched_.clear();
+  sessions_.clear();
+  records_ = 0;
+  return std::exchange(changes_, {});
+}
+
+}  // namespace symphainy::runtime

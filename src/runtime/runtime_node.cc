@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/runtime_node.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <future>
+
+#include "symphainy/version.h"
+
+#include "base/json_writer.h"
+#include "base/try.h"
+#include "runtime/spawn.h"
+
+namespace symphainy::runtime {
+namespace {
+
+constexpr std::uint64_t kFeatureLevel = 1;
+
+std::string store_created_payload() {
+  std::string payload;
+  base::JsonWriter(payload)
+      .begin_object()
+      .member("feature_level", kFeatureLevel)
+      .member("release", kVersion)
+      .end_object();
+  return payload;
+}
+
+std::string partition_opened_payload(std::uint64_t epoch) {
+  std::string payload;
+  base::JsonWriter(payload).begin_object().member("epoch", epoch).member("release", kVersion).end_object();
+  return payload;
+}
+
+std::string events_published_payload(const std::string& publisher, std::uint64_t position) {
+  std::string payload;
+  base::JsonWriter(payload).begin_object().member("position", position).member("publisher", publisher).end_object();
+  return payload;
+}
+
+// An EventsQueued record without events is just this long.
+bool queues_events(const base::LogRecord& record) {
+  constexpr std::string_view kNone = R"({"events":[]})";
+  return static_cast<RecordType>(record.type) == RecordType::events_queued && record.payload.size() > kNone.size();
+}
+
+Task<void> run_into(Task<Result<void>> task, std::promise<Result<void>>& outcome) {
+  outcome.set_value(co_await std::move(task));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RuntimeNode>> RuntimeNode::open(NodeAdapters adapters, const RuntimeOptions& options) {
+  TRY(fold_log(adapters.log, adapters.state));
+  TRY(const std::uint64_t position, adapters.state.position());
+  std::unique_ptr<RuntimeNode> node(new RuntimeNode(std::move(adapters), options, position));
+  TRY(node->start());
+  return node;
+}
+
+RuntimeNode::RuntimeNode(NodeAdapters adapters, const RuntimeOptions& options, std::uint64_t position)
+    : adapters_(std::move(adapters)),
+      options_(options),
+      decisions_(adapters_.state, adapters_.lineage),
+      admission_(options.max_fold_lag_records, position),
+      log_(adapters_.log, adapters_.partition, adapters_.log.recovery().last_epoch + 1,
+           [this](const DurableBatches& batches) { on_batches(batches); }) {}
+
+RuntimeNode::~RuntimeNode() {
+  (void)close();
+}
+
+Result<void> RuntimeNode::start() {
+  TRY(surface_, StateSurface::open(adapters_.state, adapters_.fold,
+                                   [this](Result<std::uint64_t> folded) { on_folded(std::move(folded)); }));
+  TRY(const auto registrations, adapters_.state.registrations());
+  registry_.load(registrations);
+  TRY(decisions_.load());
+  TRY(const auto cursors, adapters_.state.cursors());
+
+  context_services_.emplace(ContextServices{*surface_, adapters_.lineage, adapters_.artifacts, adapters_.log,
+                                            adapters_.clock, adapters_.log_sink});
+  lifecycle_.emplace(LifecycleParts{adapters_.partition, adapters_.handlers, adapters_.clock, adapters_.random, log_,
+                                    decisions_, registry_, admission_, *context_services_, options_.intent_limits});
+  if (adapters_.publisher != nullptr) {
+    const auto cursor = cursors.find(adapters_.publisher_name);
+    outbox_.emplace(
+        adapters_.publisher_name, *adapters_.publisher, adapters_.log, adapters_.relay,
+        OutboxOrigin{adapters_.log.identity(), log_.epoch()}, cursor == cursors.end() ? 0 : cursor->second,
+        [this](const std::string& publisher, std::uint64_t position) { mark_published(publisher, position); });
+  }
+  adapters_.log.start(log_);
+  TRY(run_and_wait(open_partition()));
+  if (outbox_) outbox_->wake();  // what an earlier process left unpublished
+  return {};
+}
+
+Task<Result<void>> RuntimeNode::open_partition() {
+  std::vector<base::RecordDraft> drafts;
+  const std::string system(base::kSystemTenant);
+  if (adapters_.log.recovery().last_position == 0) {
+    drafts.push_back(draft_record(RecordType::store_created, system, store_created_payload()));
+  }
+  drafts.push_back(draft_record(RecordType::partition_opened, system, partition_opened_payload(log_.epoch())));
+  const auto receipt = log_.append(std::move(drafts));
+  if (!receipt) co_return std::unexpected(receipt.error());
+  last_appended_ = receipt->last_position;
+  co_return co_await log_.durable(receipt->last_position);
+}
+
+// --- registering
+// ------------------------------------------------------------------------------------------------------
+
+Result<void> RuntimeNode::register_intent(IntentSupport support, std::string domain_service, std::string handler_name,
+                                          IntentHandler handler) {
+  return run_and_wait(
+      record_registration(std::move(support), std::move(domain_service), std::move(handler_name), std::move(handler)));
+}
+
+Task<Result<void>> RuntimeNode::record_registration(IntentSupport support, std::string domain_service,
+                                                    std::string handler_name, IntentHandler handler) {
+  auto draft = registry_.register_intent(std::move(support), std::move(domain_service), std::move(handler_name),
+                                         std::move(handler));
+  if (!draft) co_return std::unexpected(draft.error());
+  if (!*draft) co_return Result<void>();
+  std::vector<base::RecordDraft> drafts;
+  drafts.push_back(**std::move(draft));
+  const auto receipt = log_.append(std::move(drafts));
+  if (!receipt) co_return std::unexpected(receipt.error());
+  last_appended_ = receipt->last_position;
+  co_return co_await log_.durable(receipt->last_position);
+}
+
+Result<void> RuntimeNode::register_service(std::shared_ptr<DomainService> service) {
+  for (IntentSupport& support : service->supported_intents()) {
+    const IntentHandler handler = [service](const Intent& intent, ExecutionContext& context) {
+      return service->handle_intent(intent, context);
+    };
+    const std::string type = support.intent_type;
+    TRY(register_intent(std::move(support), std::string(service->name()), type, handler));
+  }
+  return {};
+}
+
+// --- submitting
+// -------------------------------------------------------------------------------------------------------
+
+bool RuntimeNode::enter(const Done& done) {
+  std::optional<Error> refusal;
+  {
+    const std::lock_guard lock(mutex_);
+    if (closing_) {
+      refusal = Error{ErrorCode::cancelled, "the runtime is closing; submit to a newly opened one", "closing", {}};
+    } else if (in_flight_ >= options_.max_in_flight) {
+      refusal = Error{
+          ErrorCode::overloaded,
+          fmt::format("{} intents are in flight, which is the limit; submit again when some have ended", in_flight_),
+          "overloaded",
+          {}};
+    } else {
+      ++in_flight_;
+    }
+  }
+  if (refusal) done(std::unexpected(*std::move(refusal)));
+  return !refusal;
+}
+
+void RuntimeNode::leave() {
+  const std::lock_guard lock(mutex_);
+  if (--in_flight_ == 0) idle_.notify_all();
+}
+
+void RuntimeNode::submit(Intent intent, Done done) {
+  if (!enter(done)) return;
+  adapters_.partition.post([this, intent = std::move(intent), done = std::move(done)]() mutable {
+    spawn(run(std::move(intent), std::move(done)));
+  });
+}
+
+void RuntimeNode::submit_json(Json intent, Done done) {
+  auto parsed = Intent::from_json(intent, options_.intent_limits);
+  if (parsed) return submit(*std::move(parsed), std::move(done));
+  if (!enter(done)) return;
+  adapters_.partition.post(
+      [this, intent = std::move(intent), why = std::move(parsed).error(), done = std::move(done)]() mutable {
+        spawn(run_rejection(std::move(intent), std::move(why), std::move(done)));
+      });
+}
+
+Task<void> RuntimeNode::run(Intent intent, Done done) {
+  auto result = co_await lifecycle_->execute(std::move(intent));
+  done(std::move(result));
+  leave();
+}
+
+Task<void> RuntimeNode::run_rejection(Json intent, Error why, Done done) {
+  auto result = co_await lifecycle_->reject(std::move(intent), std::move(why));
+  done(std::move(result));
+  leave();
+}
+
+Task<void> RuntimeNode::run_resumed(TrackedPtr execution) {
+  (void)co_await lifecycle_->resume(std::move(execution));  // its outcome is in the log, for whoever asks
+  leave();
+}
+
+Result<ExecutionResult> RuntimeNode::execute(Intent intent) {
+  std::promise<Result<ExecutionResult>> outcome;
+  submit(std::move(intent), [&](Result<ExecutionResult> result) { outcome.set_value(std::move(result)); });
+  return outcome.get_future().get();
+}
+
+Result<std::size_t> RuntimeNode::resume() {
+  std::promise<std::size_t> found;
+  adapters_.partition.post([this, &found] {
+    const auto unfinished = decisions_.live();
+    std::size_t count = 0;
+    std::vector<TrackedPtr> to_resume;
+    for (const TrackedPtr& execution : unfinished) {
+      if (!execution->running) to_resume.push_back(execution);
+    }
+    count = to_resume.size();
+    {
+      const std::lock_guard lock(mutex_);
+      in_flight_ += count;
+    }
+    found.set_value(count);
+    for (const TrackedPtr& execution : to_resume) spawn(run_resumed(execution));
+  });
+  return found.get_future().get();
+}
+
+// --- what the log and the fold report
+// ---------------------------------------------------------------------------------
+
+void RuntimeNode::on_batches(const DurableBatches& batches) {
+  surface_->hand_over(batches);
+  if (!outbox_) return;
+  const bool events = std::ranges::any_of(
+      batches, [](const auto& batch) { return std::ranges::any_of(batch->records, queues_events); });
+  if (events) outbox_->wake();
+}
+
+void RuntimeNode::on_folded(Result<std::uint64_t> folded) {
+  adapters_.partition.post([this, folded = std::move(folded)] {
+    if (!folded) return admission_.close(folded.error());
+    decisions_.folded(*folded);
+    admission_.folded(*folded);
+  });
+}
+
+void RuntimeNode::mark_published(const std::string& publisher, std::uint64_t position) {
+  adapters_.partition.post([this, publisher, position] {
+    std::vector<base::RecordDraft> drafts;
+    drafts.push_back(draft_record(RecordType::events_published, std::string(base::kSystemTenant),
+                                  events_published_payload(publisher, position)));
+    // When the log has stopped, the publisher's own mark settles it after reopening.
+    if (const auto receipt = log_.append(std::move(drafts))) last_appended_ = receipt->last_position;
+  });
+}
+
+// --- draining and closing
+// ---------------------------------------------------------------------------------------------
+
+Result<void> RuntimeNode::run_and_wait(Task<Result<void>> task) {
+  std::promise<Result<void>> outcome;
+  adapters_.partition.post([&outcome, task = std::move(task)]() mutable { spawn(run_into(std::move(task), outcome)); });
+  return outcome.get_future().get();
+}
+
+void RuntimeNode::wait_for(public_works::Executor& executor) {
+  std::promise<void> reached;
+  executor.post([&reached] { reached.set_value(); });
+  reached.get_future().get();
+}
+
+Task<Result<void>> RuntimeNode::everything_durable() {
+  const std::uint64_t target = last_appended_;
+  if (target <= adapters_.log.durable_position()) co_return Result<void>();
+  co_return co_await log_.durable(target);
+}
+
+Result<void> RuntimeNode::drain() {
+  if (outbox_) {
+    outbox_->wake();  // it is woken for events only, and shall also look past what has none
+    TRY(outbox_->wait_until(adapters_.log.durable_position()));
+    wait_for(adapters_.partition);  // the relay's marks are appended
+    TRY(run_and_wait(everything_durable()));
+  }
+  return surface_->wait_until(adapters_.log.durable_position());
+}
+
+Result<void> RuntimeNode::close() {
+  {
+    std::unique_lock lock(mutex_);
+    if (closed_) return {};
+    closing_ = true;
+    idle_.wait(lock, [this] { return in_flight_ == 0; });
+    closed_ = true;
+  }
+  Result<void> drained = surface_ && lifecycle_ ? drain() : Result<void>();
+  Result<void> closed = adapters_.log.close();
+  // Work already posted refers to this node; it has run when these have.
+  for (public_works::Executor* executor : {&adapters_.relay, &adapters_.fold, &adapters_.partition})
+    wait_for(*executor);
+  return closed ? drained : closed;
+}
+
+}  // namespace symphainy::runtime

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/transactional_outbox.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/json_writer.h"
+#include "base/time.h"
+#include "base/try.h"
+#include "runtime/payload.h"
+#include "runtime/wal_record.h"
+
+namespace symphainy::runtime {
+namespace {
+
+using public_works::OutgoingEvent;
+using public_works::StreamName;
+
+constexpr std::size_t kEventsPerPass = 4'096;
+
+// A CloudEvents 1.0 object; the extension attributes are lower-case letters and digits, as the specification asks.
+std::string cloud_event(const Json& queued, const base::LogRecord& record, const OutboxOrigin& origin) {
+  Payload event(queued);
+  const Json* data = queued.find("data");
+  const std::string subject = event.text("subject");
+  std::string out;
+  base::JsonWriter json(out);
+  json.begin_object();
+  if (data != nullptr) json.member("data", *data);
+  json.member("datacontenttype", "application/json");
+  json.member("epoch", std::to_string(origin.epoch));
+  json.member("executionid", record.execution.text());
+  json.member("id", event.text("event_id"));
+  if (!subject.empty()) json.member("partitionkey", subject);
+  json.member("sequence", std::to_string(event.number("sequence")));
+  json.member("source", "/tenant/" + record.tenant);
+  json.member("specversion", "1.0");
+  json.member("storeid", origin.identity.store.text());
+  if (!subject.empty()) json.member("subject", subject);
+  json.member("time", base::format_time(record.time_us));
+  json.member("timeline", origin.identity.timeline.text());
+  json.member("type", event.text("type"));
+  json.end_object();
+  return out;
+}
+
+Result<void> append_events(const base::LogRecord& record, const OutboxOrigin& origin,
+                           std::vector<PendingOutboxEvent>& out) {
+  TRY(const Json payload, Json::parse(record.payload));
+  Payload members(payload);
+  Result<void> outcome;
+  for_each_item(members.array("events"), [&](const Json& item, std::uint32_t) {
+    Payload event(item);
+    out.push_back({record.position,
+                   {record.tenant, event.text("topic")},
+                   {event.number("sequence"), event.text("event_id"), cloud_event(item, record, origin)}});
+    if (outcome) outcome = event.complete(record);
+  });
+  TRY(std::move(outcome));
+  return members.complete(record);
+}
+
+// The id of the stream's event with that sequence, looked for after a position; empty when there is none.
+Result<std::string> event_id_at(const public_works::EventLog& log, const StreamName& stream, std::uint64_t sequence,
+                                std::uint64_t after) {
+  std::string found;
+  Result<void> outcome;
+  const auto look_into = [&](const base::LogRecord& record) -> Result<void> {
+    TRY(const Json payload, Json::parse(record.payload));
+    Payload members(payload);
+    for_each_item(members.array("events"), [&](const Json& item, std::uint32_t) {
+      Payload event(item);
+      if (event.text("topic") == stream.topic && event.number("sequence") == sequence) found = event.text("event_id");
+    });
+    return {};
+  };
+  TRY(log.read_batches(after + 1, [&](const base::LogBatch& batch) {
+    for (const base::LogRecord& record : batch.records) {
+      const bool of_stream = static_cast<RecordType>(record.type) == RecordType::events_queued &&
+                             record.tenant == stream.tenant && record.position > after;
+      if (outcome && of_stream) outcome = look_into(record);
+    }
+    return outcome && found.empty();
+  }));
+  TRY(std::move(outcome));
+  return found;
+}
+
+}  // namespace
+
+Result<std::vector<PendingOutboxEvent>> get_pending_events(const public_works::EventLog& log,
+                                                           const OutboxOrigin& origin, std::uint64_t cursor,
+                                                           std::size_t limit, std::uint64_t& scanned) {
+  std::vector<PendingOutboxEvent> events;
+  Result<void> outcome;
+  scanned = cursor;
+  TRY(log.read_batches(cursor + 1, [&](const base::LogBatch& batch) {
+    for (const base::LogRecord& record : batch.records) {
+      if (record.position <= cursor || !outcome) continue;
+      if (static_cast<RecordType>(record.type) == RecordType::events_queued) {
+        outcome = append_events(record, origin, events);
+      }
+    }
+    scanned = batch.last_position();
+    return outcome && events.size() < limit;
+  }));
+  TRY(std::move(outcome));
+  return events;
+}
+
+TransactionalOutbox::TransactionalOutbox(std::string publisher_name, public_works::EventPublisher& publisher,
+                                         public_works::EventLog& log, public_works::Executor& relay,
+                                         OutboxOrigin origin, std::uint64_t cursor, MarkPublished mark)
+    : name_(std::move(publisher_name)),
+      publisher_(publisher),
+      log_(log),
+      relay_(relay),
+      origin_(std::move(origin)),
+      mark_(std::move(mark)),
+      published_(cursor) {}
+
+void TransactionalOutbox::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(scheduled_, true)) return;
+  }
+  relay_.post([this] { relay(); });
+}
+
+void TransactionalOutbox::relay() {
+  {
+    // Cleared before looking: what becomes durable from now on wakes the relay again.
+    const std::lock_guard lock(mutex_);
+    scheduled_ = false;
+  }
+  const auto published = publish_events();
+  const std::lock_guard lock(mutex_);
+  stopped_ = published ? std::nullopt : std::optional(published.error());
+  changed_.notify_all();
+}
+
+Result<void> TransactionalOutbox::publish_events() {
+  while (true) {
+    std::uint64_t cursor = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      cursor = published_;
+    }
+    std::uint64_t scanned = cursor;
+    TRY(const auto events, get_pending_events(log_, origin_, cursor, kEventsPerPass, scanned));
+    TRY(publish(events));
+    {
+      const std::lock_guard lock(mutex_);
+      published_ = scanned;
+      changed_.notify_all();
+    }
+    if (events.empty()) return {};
+    mark_(name_, events.back().position);
+  }
+}
+
+Result<void> TransactionalOutbox::publish(const std::vector<PendingOutboxEvent>& events) {
+  std::map<StreamName, std::vector<OutgoingEvent>> by_stream;
+  for (const PendingOutboxEvent& pending : events) by_stream[pending.stream].push_back(pending.event);
+  for (const auto& [stream, queued] : by_stream) {
+    TRY(const std::uint64_t reached, published_sequence(stream, queued, events.back().position));
+    const auto fresh = std::ranges::upper_bound(queued, reached, {}, &OutgoingEvent::sequence);
+    const std::span<const OutgoingEvent> rest(fresh, queued.end());
+    if (auto published = rest.empty() ? Result<void>() : publisher_.publish(stream, rest); !published) {
+      last_sequence_.erase(stream);  // any part may have been written: the publisher's mark tells, next time
+      return published;
+    }
+    last_sequence_[stream] = std::max(reached, queued.back().sequence);
+  }
+  return {};
+}
+
+// What the stream holds already. Asked of the publisher once per stream; after that nobody else writes to it.
+Result<std::uint64_t> TransactionalOutbox::published_sequence(const StreamName& stream,
+                                                              const std::vector<OutgoingEvent>& events,
+                                                              std::uint64_t pass_end) {
+  if (const auto known = last_sequence_.find(stream); known != last_sequence_.end()) return known->second;
+  TRY(const auto mark, publisher_.high_water_mark(stream));
+  if (!mark) {
+    if (events.front().sequence == 1) return 0;
+    return fail(
+        ErrorCode::corrupt,
+        fmt::format("{}: the stream {}/{} is empty, but event {} was published to it; it was removed or emptied. "
+                    "Put it back, or move the others away too and start with a new store",
+                    name_, stream.tenant, stream.topic, events.front().sequence - 1),
+        "stream_lost");
+  }
+  const bool ours =
+      mark->store_id == origin_.identity.store.text() && mark->timeline == origin_.identity.timeline.text();
+  const auto same = std::ranges::find(events, mark->sequence, &OutgoingEvent::sequence);
+  bool matches =
+      same == events.end() ? mark->sequence + 1 == events.front().sequence : same->event_id == mark->event_id;
+  if (ours && mark->sequence > events.back().sequence) {
+    // A crash may have lost the marks of several passes, so that the stream is ahead of this one.
+    TRY(const std::string published, event_id_at(log_, stream, mark->sequence, pass_end));
+    matches = published == mark->event_id;
+  }
+  if (ours && matches) return mark->sequence;
+  return fail(ErrorCode::conflict,
+              fmt::format("{}: the stream {}/{} ends with event {} (sequence {}) of store {}, which this store did not "
+                          "publish there; move the stream away",
+                          name_, stream.tenant, stream.topic, mark->event_id, mark->sequence, mark->store_id),
+              "foreign_stream");
+}
+
+Result<void> TransactionalOutbox::wait_until(std::uint64_t position) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return published_ >= position || stopped_; });
+  if (published_ >= position) return {};
+  return std::unexpected(*stopped_);
+}
+
+}  // namespace symphainy::runtime

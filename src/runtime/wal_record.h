@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the runtime's records mean: their types, and the lifecycle stage each belongs to. Numbers are never reused.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace symphainy::runtime {
+
+enum class RecordType : std::uint16_t {
+  store_created = 1,     ///< _system: {"feature_level", "release"}
+  partition_opened = 2,  ///< _system: {"epoch", "release"}
+  intent_type_registered =
+      3,  ///< _system: {"intent_type", "version", "domain_service", "handler", "schema", "schema_digest"}
+
+  intent_accepted = 10,    ///< {"fingerprint", "intent"}
+  execution_created = 11,  ///< {"domain_service", "handler", "handler_version", "schema_digest", "seed"}
+  execution_started = 12,  ///< {"attempt", "epoch"}
+  intent_rejected = 13,    ///< {"error", "intent": the members that were valid}
+
+  context_observed = 20,       ///< {"observations": [{"kind", "key"?, "answer"}...]}
+  artifacts_handled = 21,      ///< {"artifacts": [{"name", "media_type", "digest", "size", "content"? (base64)}...]}
+  references_registered = 22,  ///< {"references": [...]}
+  provenance_tracked = 23,     ///< {"edges": [{"derived", "source", "relation"}...]}
+  state_changed = 24,          ///< {"changes": [{"key", "version", "value"?}...]}; without value: deleted
+  events_queued = 25,          ///< {"events": [{"event_id", "type", "subject", "topic", "sequence", "data"}...]}
+  execution_completed = 26,    ///< {"duration_us", "result"}
+  execution_failed = 27,       ///< {"duration_us", "error"}
+
+  events_published = 40,  ///< _system: {"publisher", "position"}
+};
+
+/// "IntentAccepted"; empty for a type this release does not know.
+[[nodiscard]] std::string_view record_name(std::uint16_t type) noexcept;
+/// "accept_intent" … "complete_execution"; empty for records outside the lifecycle.
+[[nodiscard]] std::string_view lifecycle_stage(std::uint16_t type) noexcept;
+
+}  // namespace symphainy::runtime

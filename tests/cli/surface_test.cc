@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every command has: help with examples, usage errors in one line, JSON on demand, completion.
+#include <algorithm>
+#include <cstdlib>
+
+#include "program.h"
+
+namespace symphainy::tests {
+namespace {
+
+class Surface : public ProgramTest {};
+
+const std::vector<std::vector<std::string>> kCommands{{"run"},
+                                                      {"execution"},
+                                                      {"execution", "list"},
+                                                      {"execution", "show"},
+                                                      {"execution", "why"},
+                                                      {"why"},
+                                                      {"wal"},
+                                                      {"wal", "cat"},
+                                                      {"wal", "verify"},
+                                                      {"outbox"},
+                                                      {"outbox", "list"},
+                                                      {"outbox", "publish"},
+                                                      {"reference"},
+                                                      {"reference", "list"},
+                                                      {"reference", "show"},
+                                                      {"lineage"},
+                                                      {"intent"},
+                                                      {"intent", "types"},
+                                                      {"intent", "schema"},
+                                                      {"state"},
+                                                      {"state", "get"},
+                                                      {"state", "list"},
+                                                      {"sql"},
+                                                      {"config"},
+                                                      {"config", "show"},
+                                                      {"version"},
+                                                      {"demo"},
+                                                      {"bench"},
+                                                      {"completion"},
+                                                      {"completion", "bash"}};
+
+TEST_F(Surface, EveryCommandHasHelpWithAnExample) {
+  std::vector<std::vector<std::string>> all = kCommands;
+  all.push_back({});
+  for (auto arguments : all) {
+    std::string path = "symphainy";
+    for (const auto& word : arguments) path += " " + word;
+    arguments.push_back("--help");
+    const Ended ended = run(arguments);
+    EXPECT_EQ(ended.code, 0) << path;
+    const auto examples = ended.out.find("Examples:\n");
+    ASSERT_NE(examples, std::string::npos) << path << "\n" << ended.out;
+    EXPECT_NE(ended.out.find("symphainy " + (arguments.size() > 1 ? arguments.front() : "demo"), examples),
+              std::string::npos)
+        << path;
+    EXPECT_EQ(ended.err, "");
+  }
+}
+
+TEST_F(Surface, UsageErrorsAreOneLineAndNameTheHelp) {
+  const std::vector<std::vector<std::string>> wrong{{},
+                                                    {"frobnicate"},
+                                                    {"execution"},
+                                                    {"execution", "lst"},
+                                                    {"execution", "show"},
+                                                    {"run", "--nonsense"},
+                                                    {"run", "a", "b"},
+                                                    {"wal", "cat", "--limit", "x"},
+                                                    {"version", "-o", "xml"},
+                                                    {"wal", "cat", "--limit", "-1"}};
+  for (const auto& arguments : wrong) {
+    const Ended ended = run(arguments);
+    EXPECT_EQ(ended.code, 2) << ended.err;
+    EXPECT_EQ(ended.err.rfind("symphainy: ", 0), 0U) << ended.err;
+    EXPECT_EQ(std::ranges::count(ended.err, '\n'), 1) << ended.err;
+    EXPECT_NE(ended.err.find("--help"), std::string::npos) << ended.err;
+    EXPECT_EQ(ended.out, "");
+  }
+}
+
+TEST_F(Surface, JsonMayBeAskedForAnywhere) {
+  EXPECT_EQ(text(run({"-o", "json", "version"}).json(), "name"), "symphainy");
+  EXPECT_EQ(text(run({"version", "--output=json"}).json(), "name"), "symphainy");
+  EXPECT_TRUE(run({"config", "-o", "json", "show"}).json().is_object());
+  EXPECT_TRUE(run({"completion", "bash", "-o", "json"}).json().is_object());
+}
+
+TEST_F(Surface, TheReleaseIsPrinted) {
+  EXPECT_EQ(run({"version"}).out, run({"--version"}).out);
+  EXPECT_EQ(run({"version"}).out.rfind("symphainy ", 0), 0U);
+}
+
+TEST_F(Surface, TheCompletionScriptIsSoundAndCompletes) {
+  const Ended script = run({"completion", "bash"});
+  ASSERT_EQ(script.code, 0);
+  write_file("completion.bash", script.out);
+  const std::string file = directory_ / "completion.bash";
+  EXPECT_EQ(std::system(("bash -n " + file).c_str()), 0);
+  const std::string complete = "bash -c 'source " + file +
+                               "; COMP_WORDS=(symphainy wal ver); COMP_CWORD=2; _symphainy; "
+                               "test \"${COMPREPLY[*]}\" = verify'";
+  EXPECT_EQ(std::system(complete.c_str()), 0);
+  const std::string top = "bash -c 'source " + file +
+                          "; COMP_WORDS=(symphainy exe); COMP_CWORD=1; _symphainy; "
+                          "test \"${COMPREPLY[*]}\" = execution'";
+  EXPECT_EQ(std::system(top.c_str()), 0);
+}
+
+TEST_F(Surface, AWordThatIsAlsoACommandMayBeAnArgument) {
+  const Ended ended = run({"state", "get", "version", "--data", "none", "--tenant", "acme"});
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_NE(ended.err.find("no store"), std::string::npos) << ended.err;
+}
+
+}  // namespace
+}  // namespace symphainy::tests
