@@ -38,3 +38,11 @@ if(SYMPHAINY_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER
     ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${SYMPHAINY_CCACHE})
 endif()
+
+# Programs allocate through mimalloc: most of what one thread allocates here another one frees, which glibc's allocator
+# serializes (measured: 16,000 against 24,000 executions/s). Sanitizers bring an allocator of their own.
+function(symphainy_use_fast_allocator program)
+  if(NOT SYMPHAINY_SANITIZE)
+    target_link_libraries(${program} PRIVATE -Wl,--no-as-needed mimalloc -Wl,--as-needed)
+  endif()
+endfunction()

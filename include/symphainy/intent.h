@@ -76,6 +76,12 @@ struct Intent {
   /// Checks everything. intent_id and created_at may be absent: they are assigned. On an error `details` is
   /// {"violations": [{"pointer", "rule", "message"}...]}, every violation at once; for malformed JSON {"offset"}.
   [[nodiscard]] static Result<Intent> from_json(std::string_view text, const IntentLimits& limits = {});
+  [[nodiscard]] static Result<Intent> from_json(const std::string& text, const IntentLimits& limits = {}) {
+    return from_json(std::string_view(text), limits);
+  }
+  [[nodiscard]] static Result<Intent> from_json(const char* text, const IntentLimits& limits = {}) {
+    return from_json(std::string_view(text), limits);
+  }
   [[nodiscard]] static Result<Intent> from_json(const Json& json, const IntentLimits& limits = {});
 
   [[nodiscard]] Json to_json() const;

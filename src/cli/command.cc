@@ -3,9 +3,11 @@
 #include "cli/command.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdio>
 #include <map>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 namespace symphainy::cli {
@@ -95,8 +97,17 @@ Command& Command::option(const std::string& names, std::optional<std::string>& t
 }
 
 Command& Command::option(const std::string& names, std::optional<std::uint64_t>& target, const std::string& help) {
-  app_->add_option_function<std::uint64_t>(
-          names, [&target](std::uint64_t number) { target = number; }, help)
+  app_->add_option_function<std::string>(
+          names,
+          [&target](const std::string& text) {
+            std::uint64_t number = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+            // CLI11's own conversion takes -1 for the largest number, and 010 for eight.
+            if (error != std::errc() || end != text.data() + text.size())
+              throw CLI::ValidationError("'" + text + "' is no whole number");
+            target = number;
+          },
+          help)
       ->type_name("N");
   return *this;
 }

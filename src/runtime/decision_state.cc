@@ -13,6 +13,9 @@ namespace {
 using public_works::ExecutionRow;
 using public_works::TenantScope;
 
+// Bounds the memory of what is only a shortcut.
+constexpr std::size_t kMaxKnownReferences = 65'536;
+
 std::string joined(const std::string& tenant, const std::string& name) {
   return tenant + '\0' + name;
 }
@@ -130,9 +133,13 @@ Result<std::uint64_t> DecisionState::state_version(const std::string& tenant, co
 
 Result<void> DecisionState::check_provenance(const PendingCommit& commit, const std::string& tenant) {
   const auto exists = [&](const std::string& reference_id) -> Result<bool> {
-    if (references_.contains(joined(tenant, reference_id))) return true;
+    const std::string key = joined(tenant, reference_id);
+    if (references_.contains(key) || known_references_.contains(key)) return true;
     TRY(const auto row, lineage_.reference(TenantScope::only(tenant), reference_id));
-    return row.has_value();
+    if (!row) return false;
+    if (known_references_.size() >= kMaxKnownReferences) known_references_.clear();
+    known_references_.insert(key);
+    return true;
   };
   const auto sources_of = [&](const std::string& reference_id) -> Result<std::vector<std::string>> {
     std::vector<std::string> out;

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "symphainy/runtime.h"
@@ -81,6 +82,7 @@ class DecisionState {
     std::uint64_t position = 0;  ///< of the last change
   };
   std::unordered_map<std::string, Remembered> state_versions_;
+  std::unordered_set<std::string> known_references_;  // some of those in the store: references are never removed
   std::unordered_map<std::string, std::uint64_t> references_;  // → position
   struct RecentSources {
     std::vector<std::string> sources;

@@ -15,6 +15,7 @@ namespace symphainy::runtime {
 namespace {
 
 constexpr std::uint64_t kFeatureLevel = 1;
+constexpr std::int64_t kRelayLingerUs = 10'000;
 
 std::string store_created_payload() {
   std::string payload;
@@ -238,7 +239,17 @@ void RuntimeNode::on_batches(const DurableBatches& batches) {
   if (!outbox_) return;
   const bool events = std::ranges::any_of(
       batches, [](const auto& batch) { return std::ranges::any_of(batch->records, queues_events); });
-  if (events) outbox_->wake();
+  if (events) relay_soon();
+}
+
+// Events are gathered for a moment: publishing and marking cost a sync each, which many events can share.
+void RuntimeNode::relay_soon() {
+  if (relay_due_.exchange(true)) return;
+  adapters_.relay.post_at(adapters_.clock.steady_us() + kRelayLingerUs, [this, open = std::weak_ptr(relaying_)] {
+    if (open.expired()) return;
+    relay_due_ = false;
+    outbox_->wake();
+  });
 }
 
 void RuntimeNode::on_folded(Result<std::uint64_t> folded) {
@@ -300,7 +311,8 @@ Result<void> RuntimeNode::close() {
   }
   Result<void> drained = surface_ && lifecycle_ ? drain() : Result<void>();
   Result<void> closed = adapters_.log.close();
-  // Work already posted refers to this node; it has run when these have.
+  // Timers and work already posted refer to this node; they are void, or have run, when these have.
+  adapters_.relay.post([this] { relaying_.reset(); });
   for (public_works::Executor* executor : {&adapters_.relay, &adapters_.fold, &adapters_.partition})
     wait_for(*executor);
   return closed ? drained : closed;

@@ -4,6 +4,7 @@
 // intents.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -71,6 +72,7 @@ class RuntimeNode final : public Runtime {
   [[nodiscard]] Task<Result<void>> everything_durable();
   void on_batches(const DurableBatches& batches);
   void on_folded(Result<std::uint64_t> folded);
+  void relay_soon();
   void mark_published(const std::string& publisher, std::uint64_t position);
 
   [[nodiscard]] bool enter(const Done& done);
@@ -88,6 +90,8 @@ class RuntimeNode final : public Runtime {
   WriteAheadLog log_;
   std::optional<ExecutionLifecycleManager> lifecycle_;
   std::optional<TransactionalOutbox> outbox_;
+  std::atomic<bool> relay_due_ = false;
+  std::shared_ptr<bool> relaying_ = std::make_shared<bool>(true);  // reset on the relay's executor when closing
   std::uint64_t last_appended_ = 0;  // by the node itself; the partition's
 
   std::mutex mutex_;

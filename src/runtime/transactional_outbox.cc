@@ -149,13 +149,14 @@ Result<void> TransactionalOutbox::publish_events() {
     std::uint64_t scanned = cursor;
     TRY(const auto events, get_pending_events(log_, origin_, cursor, kEventsPerPass, scanned));
     TRY(publish(events));
+    // Marked before anybody who waits is told: whoever drains finds the mark appended.
+    if (!events.empty()) mark_(name_, events.back().position);
     {
       const std::lock_guard lock(mutex_);
       published_ = scanned;
       changed_.notify_all();
     }
     if (events.empty()) return {};
-    mark_(name_, events.back().position);
   }
 }
 
