@@ -71,7 +71,7 @@ void add_rows(StateChanges& changes, std::uint64_t number, const std::string& so
 class Folder {
  public:
   explicit Folder(public_works::SqliteStateStore& store) : store_(store), thread_([this] { run(); }) {}
-  ~Folder() { finish(); }
+  ~Folder() { (void)finish(); }
 
   void synced(std::uint64_t executions) {
     std::unique_lock lock(mutex_);

@@ -6,10 +6,11 @@
 
 namespace symphainy::app {
 
-Result<void> register_content(Runtime& runtime, const std::vector<std::string>& roots) {
+Result<void> register_content(Runtime& runtime, const std::vector<std::string>& roots,
+                              const std::string& data_directory) {
   // Without state of its own, and used by handlers for as long as any runtime lives.
   static public_works::PosixFileSystem files;
-  return domains::content::register_content(runtime, files, roots);
+  return domains::content::register_content(runtime, files, roots, {data_directory});
 }
 
 }  // namespace symphainy::app

@@ -39,7 +39,7 @@ struct LifecycleParts {
 
 class ExecutionLifecycleManager {
  public:
-  explicit ExecutionLifecycleManager(LifecycleParts parts) : parts_(std::move(parts)) {}
+  explicit ExecutionLifecycleManager(LifecycleParts parts) : parts_(parts) {}
 
   /// Runs an intent through all six stages. Failed and rejected are results; an error means that nothing can be said.
   [[nodiscard]] Task<Result<ExecutionResult>> execute(Intent intent);

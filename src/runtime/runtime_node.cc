@@ -162,8 +162,9 @@ bool RuntimeNode::enter(const Done& done) {
       ++in_flight_;
     }
   }
-  if (refusal) done(std::unexpected(*std::move(refusal)));
-  return !refusal;
+  if (!refusal) return true;
+  done(std::unexpected(*std::move(refusal)));
+  return false;
 }
 
 void RuntimeNode::leave() {

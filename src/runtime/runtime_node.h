@@ -92,7 +92,7 @@ class RuntimeNode final : public Runtime {
   std::optional<TransactionalOutbox> outbox_;
   std::atomic<bool> relay_due_ = false;
   std::shared_ptr<bool> relaying_ = std::make_shared<bool>(true);  // reset on the relay's executor when closing
-  std::uint64_t last_appended_ = 0;  // by the node itself; the partition's
+  std::uint64_t last_appended_ = 0;                                // by the node itself; the partition's
 
   std::mutex mutex_;
   std::condition_variable idle_;

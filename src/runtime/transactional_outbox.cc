@@ -115,7 +115,7 @@ TransactionalOutbox::TransactionalOutbox(std::string publisher_name, public_work
       publisher_(publisher),
       log_(log),
       relay_(relay),
-      origin_(std::move(origin)),
+      origin_(origin),
       mark_(std::move(mark)),
       published_(cursor) {}
 

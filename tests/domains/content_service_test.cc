@@ -607,7 +607,7 @@ TEST(ContentRegistration, TheProgramsOwnReadsTheExamplesFromTheWorkingDirectory)
   const WorkingDirectory here(std::string(SYMPHAINY_SOURCE_DIR) + "/examples");
   auto runtime = open_runtime(directory / "data");
   ASSERT_TRUE(runtime) << runtime.error().message;
-  ASSERT_TRUE(app::register_content(**runtime, {}));
+  ASSERT_TRUE(app::register_content(**runtime, {}, (directory / "data")));
   const Actor actor{"user", "tester"};
   const auto file = (*runtime)->execute(Intent::ingest_file("acme", "session", "solution", actor, "policies.csv"));
   ASSERT_TRUE(file);

@@ -248,7 +248,7 @@ void ColumnProfile::write_numbers(Json& out) const {
                                    {"p95", quantiles[3]},
                                    {"p99", quantiles[4]}});
   if (!numbers_->quantiles.exact()) out["quantiles_estimated"] = true;
-  out["sum"] = std::move(sum);
+  out["sum"] = sum;
 }
 
 }  // namespace symphainy::domains::content

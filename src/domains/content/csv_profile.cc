@@ -78,7 +78,7 @@ Json CsvProfiler::columns_json(bool header) {
   Json columns = Json::array();
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     Json column = columns_[i].finish();
-    column["name"] = std::move(names[i]);
+    column["name"] = names[i];
     columns.push_back(std::move(column));
   }
   return columns;
