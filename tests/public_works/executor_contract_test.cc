@@ -106,11 +106,15 @@ TEST_P(ExecutorContract, WorkRunsInTheOrderPosted) {
 }
 
 TEST_P(ExecutorContract, WorkMayPostMoreWorkWhichRunsAfterwards) {
-  executor().post([this] {
+  // The first work begins only once the second is posted: otherwise its own may rightly come before that.
+  std::promise<void> both_posted;
+  executor().post([this, posted = both_posted.get_future()] {
+    posted.wait();
     executor().post([this] { order_.push_back(3); });
     order_.push_back(1);
   });
   executor().post([this] { order_.push_back(2); });
+  both_posted.set_value();
   strand_->settle();
   strand_->settle();
   EXPECT_THAT(order_, ElementsAre(1, 2, 3));
