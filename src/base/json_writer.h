@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes a canonical JSON object front to back without building it first: the runtime's records are written at every
-// stage of every execution. Members must be given in canonical (ascending) order; tests hold every record to that.
+// stage of every execution. Members must be given in canonical (ascending) order; it is not checked here.
 #pragma once
 
 #include <concepts>
