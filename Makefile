@@ -53,7 +53,7 @@ bench: packages ## measure; prints a table and writes build/bench.json
 asan tsan: packages ## run the tests under AddressSanitizer and UBSan / ThreadSanitizer
 	@$(MAKE) -s --no-print-directory build/$@/build.ninja
 	@cmake --build build/$@ -j $(JOBS)
-	@$(CTEST) --test-dir build/$@ 2>&1 | tee build/$@/ctest.log
+	@PATH="$$PATH:/usr/lib/llvm-19/bin" $(CTEST) --test-dir build/$@ 2>&1 | tee build/$@/ctest.log
 
 install: build ## install the program and the library under PREFIX (/usr/local); DESTDIR is honoured
 	@cmake --install $(RELEASE) --prefix "$(PREFIX)"

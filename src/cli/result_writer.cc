@@ -45,10 +45,9 @@ void ResultWriter::take_slot() {
 }
 
 void ResultWriter::put(std::uint64_t line, Result<ExecutionResult> outcome) {
-  {
-    const std::lock_guard lock(mutex_);
-    waiting_.emplace_back(line, std::move(outcome));
-  }
+  // Notified under the lock: once the line is written the writer may be destroyed, and nothing here may touch it then.
+  const std::lock_guard lock(mutex_);
+  waiting_.emplace_back(line, std::move(outcome));
   changed_.notify_all();
 }
 

@@ -248,6 +248,19 @@ TEST(ThreadExecutor, DroppedWorkMayPostWhenItIsDestroyed) {
   executor.stop();
 }
 
+// The poster may still be inside post() when the work has run. ThreadSanitizer sees it if post() then touches anything.
+TEST(ThreadExecutor, MayBeDestroyedAsSoonAsTheLastWorkRan) {
+  SystemClock clock;
+  for (int i = 0; i < 200; ++i) {
+    auto executor = std::make_unique<ThreadExecutor>(clock, 1, "strand");
+    std::promise<void> ran;
+    std::thread poster([&ran, to = executor.get()] { to->post([&ran] { ran.set_value(); }); });
+    ran.get_future().wait();
+    executor.reset();
+    poster.join();
+  }
+}
+
 TEST(ThreadExecutor, KnowsItsOwnThreads) {
   SystemClock clock;
   ThreadExecutor one(clock, 1, "one");

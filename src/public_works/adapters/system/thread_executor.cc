@@ -44,27 +44,20 @@ ThreadExecutor::~ThreadExecutor() {
 }
 
 void ThreadExecutor::post(Work work) {
-  bool wakes = false;
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_.load(std::memory_order_relaxed)) return;
-    queue_.push_back(std::move(work));
-    wakes = claim_wake();
-  }
-  if (wakes) wake_.notify_one();
+  const std::lock_guard lock(mutex_);
+  if (stopping_.load(std::memory_order_relaxed)) return;
+  queue_.push_back(std::move(work));
+  // Under the lock: the work may end with the executor's destruction, and nothing here may be touched after that.
+  if (claim_wake()) wake_.notify_one();
 }
 
 void ThreadExecutor::post_at(std::int64_t steady_us, Work work) {
-  bool wakes = false;
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_.load(std::memory_order_relaxed)) return;
-    timers_.push_back({.due_us = steady_us, .number = next_timer_++, .work = std::move(work)});
-    std::ranges::push_heap(timers_, Later{});
-    // Only a new earliest timer shortens a wait.
-    wakes = timers_.front().number == next_timer_ - 1 && claim_wake();
-  }
-  if (wakes) wake_.notify_one();
+  const std::lock_guard lock(mutex_);
+  if (stopping_.load(std::memory_order_relaxed)) return;
+  timers_.push_back({.due_us = steady_us, .number = next_timer_++, .work = std::move(work)});
+  std::ranges::push_heap(timers_, Later{});
+  // Only a new earliest timer shortens a wait.
+  if (timers_.front().number == next_timer_ - 1 && claim_wake()) wake_.notify_one();
 }
 
 void ThreadExecutor::stop() {
