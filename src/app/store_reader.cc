@@ -92,7 +92,7 @@ Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& data_d
 Result<Json> verify_log(const std::string& data_directory) {
   public_works::PosixFileSystem files;
   const DataDirectory directory{data_directory};
-  const auto head = public_works::DurableHead::open(files, directory.wal(), public_works::OpenMode::read);
+  auto head = public_works::read_durable_head(files, directory.wal());
   if (!head && head.error().code == ErrorCode::corrupt) {
     return Json::object({{"intact", false},
                          {"damage", Json::object({{"segment", directory.wal() + "/head"},
@@ -102,8 +102,7 @@ Result<Json> verify_log(const std::string& data_directory) {
   }
   if (!head) return std::unexpected(head.error());
   std::uint64_t first = 0;
-  TRY(const auto scan,
-      public_works::scan_log(files, directory.wal(), head->current(), [&](const base::LogBatch& batch) {
+  TRY(const auto scan, public_works::scan_log(files, directory.wal(), *head, [&](const base::LogBatch& batch) {
         if (first == 0) first = batch.first_position();
       }));
   const std::uint64_t last = scan.chain.position();
@@ -113,10 +112,10 @@ Result<Json> verify_log(const std::string& data_directory) {
                               {"last", last},
                               {"tenants", scan.chain.tenants().size()},
                               {"torn_tail_bytes", scan.torn_bytes},
-                              {"head", Json::object({{"position", head->current().position},
-                                                     {"store_hash", head->current().store_hash.hex()},
-                                                     {"store_id", head->current().store.text()},
-                                                     {"timeline", head->current().timeline.text()}})}});
+                              {"head", Json::object({{"position", head->newest.position},
+                                                     {"store_hash", head->newest.store_hash.hex()},
+                                                     {"store_id", head->newest.store.text()},
+                                                     {"timeline", head->newest.timeline.text()}})}});
   if (scan.damage) {
     answer["damage"] = Json::object({{"segment", scan.damage->segment},
                                      {"offset", scan.damage->offset},

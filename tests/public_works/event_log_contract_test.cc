@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "log_recorder.h"
 #include "public_works/adapters/filesystem/posix_file_system.h"
 #include "public_works/adapters/memory/manual_clock.h"
 #include "public_works/adapters/memory/memory_event_log.h"
@@ -45,51 +46,6 @@ std::vector<RecordDraft> drafts(std::size_t count, const std::string& payload = 
   return std::vector<RecordDraft>(count, draft("acme", payload));
 }
 
-// Keeps what the log reports; wait_for() returns when a position is durable or the log has stopped.
-class Recorder final : public EventLogListener {
- public:
-  void on_durable(std::vector<std::shared_ptr<const LogBatch>> group) override {
-    const std::lock_guard lock(mutex_);
-    ++groups_;
-    for (const auto& batch : group) batches_.push_back(*batch);
-    changed_.notify_all();
-  }
-  void on_stopped(const Error&) override {
-    const std::lock_guard lock(mutex_);
-    ++stops_;
-    changed_.notify_all();
-  }
-  void wait_for(std::uint64_t position) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock,
-                  [&] { return stops_ > 0 || (!batches_.empty() && batches_.back().last_position() >= position); });
-  }
-  [[nodiscard]] std::vector<LogBatch> batches() const {
-    const std::lock_guard lock(mutex_);
-    return batches_;
-  }
-  [[nodiscard]] std::vector<LogRecord> records() const {
-    std::vector<LogRecord> out;
-    for (const LogBatch& batch : batches()) out.insert(out.end(), batch.records.begin(), batch.records.end());
-    return out;
-  }
-  [[nodiscard]] int stops() const {
-    const std::lock_guard lock(mutex_);
-    return stops_;
-  }
-  [[nodiscard]] int groups() const {
-    const std::lock_guard lock(mutex_);
-    return groups_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<LogBatch> batches_;
-  int groups_ = 0;
-  int stops_ = 0;
-};
-
 class EventLogContract : public ::testing::TestWithParam<const char*> {
  protected:
   EventLogContract() { reopen(); }
@@ -98,7 +54,7 @@ class EventLogContract : public ::testing::TestWithParam<const char*> {
   // Closes the log that is open and opens it again, with a listener that has heard nothing yet.
   void reopen() {
     log_.reset();
-    recorder_ = std::make_unique<Recorder>();
+    recorder_ = std::make_unique<LogRecorder>();
     if (GetParam() == std::string_view("memory")) {
       log_ = std::make_unique<MemoryEventLog>(clock_, random_, contents_);
     } else {
@@ -144,7 +100,7 @@ class EventLogContract : public ::testing::TestWithParam<const char*> {
   PosixFileSystem posix_;
   MemoryFileSystem memory_;
   std::shared_ptr<MemoryLogContents> contents_ = std::make_shared<MemoryLogContents>();
-  std::unique_ptr<Recorder> recorder_;
+  std::unique_ptr<LogRecorder> recorder_;
   std::unique_ptr<EventLog> log_;
 };
 

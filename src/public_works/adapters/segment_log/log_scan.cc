@@ -14,21 +14,21 @@ constexpr std::size_t kWindowBytes = 1024 * 1024;
 
 class Scan {
  public:
-  Scan(FileSystem& files, const HeadSlot& head, const std::function<void(const base::LogBatch&)>& visit)
-      : files_(files), head_(head), visit_(visit) {}
+  Scan(FileSystem& files, const KnownHead& known, const std::function<void(const base::LogBatch&)>& visit)
+      : files_(files), known_(known), head_(known.newest), visit_(visit) {}
 
   Result<LogScan> run(const std::string& directory) {
-    TRY(const auto names, files_.list(directory));
-    std::vector<std::string> paths;
-    for (const std::string& name : names) {
-      if (parse_segment_name(name)) paths.push_back(directory + "/" + name);
-    }
+    TRY(const std::vector<std::string> paths, segment_paths(files_, directory));
     for (std::size_t i = 0; i < paths.size() && !scan_.damage; ++i) TRY(segment(paths[i], i + 1 == paths.size()));
     if (!scan_.damage && scan_.chain.position() < head_.position) {
       const std::string place = paths.empty() ? directory : paths.back();
       const std::uint64_t offset = scan_.segments.empty() ? 0 : scan_.segments.back().end_offset;
       TRY(damage(place, offset,
                  fmt::format("the log ends here, but the durable head says it reaches position {}", head_.position)));
+    }
+    if (!scan_.damage && head_.closed && scan_.chain.position() > head_.position) {
+      TRY(damage(paths.back(), scan_.segments.back().end_offset,
+                 fmt::format("the log was closed at position {}, but goes on behind it", head_.position)));
     }
     return std::move(scan_);
   }
@@ -57,8 +57,13 @@ class Scan {
     ScannedSegment& here = scan_.segments.emplace_back(ScannedSegment{.first_position = header->first_position,
                                                                       .path = path,
                                                                       .size = stat.size,
-                                                                      .end_offset = kSegmentHeaderBytes,
+                                                                      .end_offset = kSegmentBatchesOffset,
                                                                       .marks = {}});
+    TRY(const std::string_view head_room, reader.at(0, kSegmentBatchesOffset));
+    if (const auto offset = first_unexpected(head_room, last)) {
+      return damage(path, *offset,
+                    "what stands between the segment's header and its first batch was not written there");
+    }
     while (true) {
       const auto step = batch(reader, here);
       if (step) continue;
@@ -81,8 +86,11 @@ class Scan {
     TRY(const base::LogBatch batch, base::decode_batch(bytes));
     // Before the chain moves on: a batch that the head contradicts lies within the head, so it is damage and no torn
     // tail.
-    if (batch.first_position() <= head_.position && head_.position <= batch.last_position() &&
-        (batch.last_position() != head_.position || batch.store_hash != head_.store_hash)) {
+    const auto contradicts = [&batch](const HeadSlot& head) {
+      return batch.first_position() <= head.position && head.position <= batch.last_position() &&
+             (batch.last_position() != head.position || batch.store_hash != head.store_hash);
+    };
+    if (std::ranges::any_of(known_.slots, contradicts)) {
       return fail(ErrorCode::corrupt, "the store's hash chain is not the one the durable head knows");
     }
     TRY(scan_.chain.follow(batch, head_.store));
@@ -97,23 +105,44 @@ class Scan {
     return {};
   }
 
+  // Between the header and the batches there are two slots for the head, and zeros. A slot may be torn when the log was
+  // not closed: it was being written then.
+  std::optional<std::uint64_t> first_unexpected(std::string_view head_room, bool last) {
+    const bool may_be_torn = last && !head_.closed;
+    std::uint64_t zeros_from = kSegmentHeaderBytes;
+    for (const std::uint64_t offset : kSegmentHeadOffsets) {
+      const std::string_view slot = head_room.substr(std::min<std::size_t>(offset, head_room.size()), kHeadSlotBytes);
+      const bool unused = slot.find_first_not_of('\0') == std::string_view::npos;
+      if (!unused && !decode_head_slot(slot)) {
+        if (!may_be_torn) return offset;
+        scan_.torn_head_slots.push_back(offset);
+      }
+      const std::size_t other = head_room.substr(0, offset).find_first_not_of('\0', zeros_from);
+      if (other != std::string_view::npos) return other;
+      zeros_from = offset + kHeadSlotBytes;
+    }
+    const std::size_t other = head_room.find_first_not_of('\0', zeros_from);
+    return other == std::string_view::npos ? std::nullopt : std::optional<std::uint64_t>(other);
+  }
+
   // The segment's batches end here: rightly, torn, or damaged.
   Result<void> ended(SequentialReader& reader, const ScannedSegment& here, bool last, const Error& why) {
     // A segment is synced whole before the next one is created, so only the last may have a torn tail; and nothing at
     // or before the head can be torn, because the head is written after the sync.
     const bool within_head = scan_.chain.position() < head_.position;
-    if (why.code == ErrorCode::corrupt && (!last || within_head))
-      return damage(here.path, here.end_offset, why.message);
-    if (!last) return {};
+    const bool may_be_torn = last && !within_head && !head_.closed;
+    if (why.code == ErrorCode::corrupt && !may_be_torn) return damage(here.path, here.end_offset, why.message);
     std::uint64_t offset = here.end_offset;
     while (true) {
       TRY(const std::string_view bytes, reader.at(offset, kWindowBytes));
-      if (bytes.empty()) return {};
+      if (bytes.empty()) break;
       const auto from_back = std::ranges::find_if(bytes.rbegin(), bytes.rend(), [](char c) { return c != '\0'; });
       const auto used = static_cast<std::uint64_t>(bytes.rend() - from_back);
       if (used > 0) scan_.torn_bytes = offset + used - here.end_offset;
       offset += bytes.size();
     }
+    if (scan_.torn_bytes == 0 || may_be_torn) return {};
+    return damage(here.path, here.end_offset, "something stands behind the last batch, where there should be zeros");
   }
 
   Result<void> damage(const std::string& path, std::uint64_t offset, std::string reason) {
@@ -122,6 +151,7 @@ class Scan {
   }
 
   FileSystem& files_;
+  const KnownHead& known_;
   const HeadSlot& head_;
   const std::function<void(const base::LogBatch&)>& visit_;
   LogScan scan_;
@@ -147,9 +177,16 @@ Result<std::string_view> SequentialReader::at(std::uint64_t offset, std::size_t 
   return std::string_view(window_).substr(offset - start_, length);
 }
 
-Result<LogScan> scan_log(FileSystem& files, const std::string& directory, const HeadSlot& head,
+Result<LogScan> scan_log(FileSystem& files, const std::string& directory, KnownHead& head,
                          const std::function<void(const base::LogBatch&)>& visit) {
-  return Scan(files, head, visit).run(directory);
+  while (true) {
+    TRY(LogScan scan, Scan(files, head, visit).run(directory));
+    if (!scan.damage || !head.newest.closed) return scan;
+    // Beside a writer, what looks like damage may be the log growing behind a head that was closed when we read it.
+    TRY(const KnownHead now, read_durable_head(files, directory));
+    if (now.newest.generation == head.newest.generation) return scan;
+    head = now;
+  }
 }
 
 }  // namespace symphainy::public_works

@@ -43,15 +43,18 @@ struct LogScan {
   base::LogChain chain;  ///< at the end
   std::vector<ScannedSegment> segments;
   std::uint64_t last_epoch = 0;
-  std::uint64_t torn_bytes = 0;  ///< behind the end, up to the last byte that is not zero
+  std::uint64_t torn_bytes = 0;                ///< behind the end, up to the last byte that is not zero
+  std::vector<std::uint64_t> torn_head_slots;  ///< offsets in the last segment
   std::optional<LogDamage> damage;
 };
 
 /// Marks are this far apart, so that reading from a position skips little.
 inline constexpr std::uint64_t kMarkSpacing = 256 * 1024;
 
-/// An error only when files cannot be read; damage is part of the answer. `visit` sees every valid batch.
-[[nodiscard]] Result<LogScan> scan_log(FileSystem& files, const std::string& directory, const HeadSlot& head,
+/// `head` is the durable head as read; when a process opens the log meanwhile, the scan begins again with the new one,
+/// which is then in `head`. An error only when files cannot be read; damage is part of the answer. `visit` sees every
+/// valid batch (again, when the scan begins again).
+[[nodiscard]] Result<LogScan> scan_log(FileSystem& files, const std::string& directory, KnownHead& head,
                                        const std::function<void(const base::LogBatch&)>& visit = {});
 
 /// Reads a file front to back through a window, so that a scan costs few system calls and little memory.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/try.h"
 
 namespace symphainy::public_works {
 namespace {
@@ -22,7 +23,7 @@ std::string SegmentHeader::encode() const {
   out.append(kMagic);
   base::append_integer(out, kSegmentFormat);
   base::append_integer(out, std::uint16_t{0});
-  base::append_integer(out, static_cast<std::uint32_t>(kSegmentHeaderBytes));
+  base::append_integer(out, static_cast<std::uint32_t>(kSegmentBatchesOffset));
   out.append(store.view());
   out.append(timeline.view());
   base::append_integer(out, first_position);
@@ -48,7 +49,10 @@ Result<SegmentHeader> SegmentHeader::decode(std::string_view bytes) {
         "unknown_format");
   }
   reader.integer<std::uint16_t>();
-  reader.integer<std::uint32_t>();
+  if (const auto offset = reader.integer<std::uint32_t>(); offset != kSegmentBatchesOffset) {
+    return fail(ErrorCode::corrupt,
+                fmt::format("the first batch is said to begin at offset {}, not {}", offset, kSegmentBatchesOffset));
+  }
   SegmentHeader header;
   header.store = base::Uuid::from_bytes(reader.bytes(16));
   header.timeline = base::Uuid::from_bytes(reader.bytes(16));
@@ -67,6 +71,16 @@ std::optional<std::uint64_t> parse_segment_name(std::string_view name) {
   const char* end = name.data() + kNameDigits;
   const auto [stopped, error] = std::from_chars(name.data(), end, position);
   return error == std::errc{} && stopped == end ? std::optional(position) : std::nullopt;
+}
+
+Result<std::vector<std::string>> segment_paths(FileSystem& files, const std::string& directory) {
+  TRY(const auto names, files.list(directory));
+  std::vector<std::string> paths;
+  for (const std::string& name : names) {
+    if (parse_segment_name(name)) paths.push_back(directory + "/" + name);
+  }
+  std::ranges::sort(paths);
+  return paths;
 }
 
 }  // namespace symphainy::public_works

@@ -20,27 +20,26 @@ base::Uuid new_uuid(Clock& clock, Random& random) {
   return base::make_uuid_v7(clock.wall_us(), {noise.data(), noise.size()});
 }
 
-Result<DurableHead> open_or_create_head(FileSystem& files, Clock& clock, Random& random,
-                                        const SegmentLogOptions& options) {
-  auto head = DurableHead::open(files, options.directory, options.read_only ? OpenMode::read : OpenMode::read_write);
-  if (head || head.error().code != ErrorCode::not_found) return head;
-  TRY(const auto found, files.stat(options.directory));
-  if (found) {
-    TRY(const auto names, files.list(options.directory));
-    if (std::ranges::any_of(names, [](const std::string& name) { return parse_segment_name(name).has_value(); })) {
-      return fail(ErrorCode::corrupt, fmt::format("{}/head is missing although there are segments; nothing was changed",
-                                                  options.directory));
-    }
-  }
-  if (options.read_only) return fail(ErrorCode::not_found, fmt::format("{}: there is no log here", options.directory));
-  TRY(files.create_directories(options.directory));
-  return DurableHead::create(files, options.directory, new_uuid(clock, random), new_uuid(clock, random));
+// Nothing when there is no log yet.
+Result<std::optional<KnownHead>> find_head(FileSystem& files, const std::string& directory) {
+  auto head = read_durable_head(files, directory);
+  if (head) return *head;
+  if (head.error().code != ErrorCode::not_found) return std::unexpected(head.error());
+  TRY(const auto found, files.stat(directory));
+  if (!found) return std::nullopt;
+  TRY(const auto segments, segment_paths(files, directory));
+  if (segments.empty()) return std::nullopt;
+  return fail(ErrorCode::corrupt,
+              fmt::format("{}/head is missing although there are segments; nothing was changed", directory));
 }
 
-// Overwrites what a crash left behind the log's end, so that it can never be taken for a continuation.
-Result<void> cut_torn_tail(FileSystem& files, const LogScan& scan) {
+// Overwrites what a crash left torn (head slots, and what lies behind the log's end) with zeros, so that it can never
+// be taken for damage or for a continuation.
+Result<void> clear_what_is_torn(FileSystem& files, const LogScan& scan) {
   const ScannedSegment& last = scan.segments.back();
   TRY(const auto file, files.open(last.path, OpenMode::read_write));
+  for (const std::uint64_t offset : scan.torn_head_slots)
+    TRY(file->write_at(offset, std::string(kHeadSlotBytes, '\0')));
   for (std::uint64_t done = 0; done < scan.torn_bytes; done += kZeroPieceBytes) {
     const std::string zeros(std::min<std::uint64_t>(kZeroPieceBytes, scan.torn_bytes - done), '\0');
     TRY(file->write_at(last.end_offset + done, zeros));
@@ -52,48 +51,60 @@ Result<void> cut_torn_tail(FileSystem& files, const LogScan& scan) {
 
 Result<std::unique_ptr<SegmentLog>> SegmentLog::open(FileSystem& files, Clock& clock, Random& random,
                                                      const SegmentLogOptions& options) {
-  TRY(DurableHead head, open_or_create_head(files, clock, random, options));
-  TRY(LogScan scan, scan_log(files, options.directory, head.current()));
+  TRY(auto head, find_head(files, options.directory));
+  if (!head && options.read_only) {
+    return fail(ErrorCode::not_found, fmt::format("{}: there is no log here", options.directory));
+  }
+  if (!head) {
+    TRY(files.create_directories(options.directory));
+    TRY(const DurableHead created,
+        DurableHead::create(files, options.directory, new_uuid(clock, random), new_uuid(clock, random)));
+    head = KnownHead{created.current(), {created.current()}};
+  }
+  TRY(LogScan scan, scan_log(files, options.directory, *head));
   if (scan.damage) return std::unexpected(scan.damage->to_error());
-  std::unique_ptr<SegmentLog> log(new SegmentLog(files, clock, random, options, std::move(head)));
-  TRY(log->recover(std::move(scan)));
+  std::unique_ptr<SegmentLog> log(new SegmentLog(files, clock, random, options, head->newest));
+  TRY(log->recover(std::move(scan), head->newest));
   return log;
 }
 
 SegmentLog::SegmentLog(FileSystem& files, Clock& clock, Random& random, const SegmentLogOptions& options,
-                       DurableHead head)
+                       const HeadSlot& head)
     : files_(files),
       clock_(clock),
       random_(random),
       options_(options),
-      identity_{head.current().store, head.current().timeline},
-      preparer_(files, options.directory, options.segment_bytes),
-      head_(std::move(head)) {}
+      identity_{head.store, head.timeline},
+      preparer_(files, options.directory, options.segment_bytes) {}
 
 SegmentLog::~SegmentLog() {
   (void)close();
 }
 
-Result<void> SegmentLog::recover(LogScan scan) {
+Result<void> SegmentLog::recover(LogScan scan, const HeadSlot& head) {
   chain_ = scan.chain;
-  head_position_ = head_.current().position;
   recovery_ = {.last_position = chain_.position(),
                .last_epoch = scan.last_epoch,
                .cut_bytes = scan.torn_bytes,
-               .head_position = head_position_};
+               .head_position = head.position};
   for (ScannedSegment& segment : scan.segments) {
     segments_.push_back({segment.first_position, segment.path, std::move(segment.marks)});
   }
   durable_position_ = chain_.position();
   if (options_.read_only) return {};
 
-  if (scan.torn_bytes > 0) TRY(cut_torn_tail(files_, scan));
+  if (scan.torn_bytes > 0 || !scan.torn_head_slots.empty()) TRY(clear_what_is_torn(files_, scan));
   stamper_.emplace(identity_.store, chain_);
-  if (scan.segments.empty()) return create_segment(chain_.store_hash(), 1);
-  TRY(current_file_, files_.open(segments_.back().path, OpenMode::read_write));
-  current_offset_ = scan.segments.back().end_offset;
-  // What lies beyond the head was read back, not necessarily synced: the crash may have come between write and sync.
-  return current_file_->sync_data();
+  if (scan.segments.empty()) {
+    TRY(create_segment(chain_.store_hash(), 1));
+  } else {
+    TRY(current_file_, files_.open(segments_.back().path, OpenMode::read_write));
+    current_offset_ = scan.segments.back().end_offset;
+    // What lies beyond the head was read back, not necessarily synced: the crash may have come between write and sync.
+    TRY(current_file_->sync_data());
+  }
+  TRY(head_, DurableHead::open(files_, options_.directory, head));
+  return store_head();  // not closed any more, before anything is written behind it
 }
 
 Result<void> SegmentLog::create_segment(const base::Digest& previous_hash, std::uint64_t first_position) {
@@ -105,7 +116,8 @@ Result<void> SegmentLog::create_segment(const base::Digest& previous_hash, std::
   TRY(files_.rename(preparer_.path(), path));
   TRY(files_.sync_directory(options_.directory));
   current_file_ = std::move(file);
-  current_offset_ = kSegmentHeaderBytes;
+  current_offset_ = kSegmentBatchesOffset;
+  head_file_due_ = true;
   const std::lock_guard lock(segments_mutex_);
   segments_.push_back({first_position, path, {}});
   return {};
@@ -114,7 +126,6 @@ Result<void> SegmentLog::create_segment(const base::Digest& previous_hash, std::
 void SegmentLog::start(EventLogListener& listener) {
   CHECK(!options_.read_only && listener_ == nullptr);
   listener_ = &listener;
-  head_writer_ = std::thread([this] { run_head(); });
   writer_ = std::thread([this] { run_writer(); });
 }
 
@@ -145,17 +156,10 @@ void SegmentLog::run_writer() {
   while (true) {
     const Group group = wait_for_group();
     if (group.empty()) break;
-    // The head of the group before is synced beside this group's data: a truncated log is noticed up to the last group.
-    if (head_position_ < chain_.position()) begin_head_sync(chain_.position(), chain_.store_hash());
-    auto written = write_group(group);
-    if (auto head = finish_head_sync(); written && !head) written = std::move(head);
+    const auto written = write_group(group);
     if (!written) return stop(written.error());
     durable_position_ = chain_.position();
     listener_->on_durable({group.begin(), group.end()});
-  }
-  if (head_position_ < chain_.position()) {
-    begin_head_sync(chain_.position(), chain_.store_hash());
-    if (auto head = finish_head_sync(); !head) stop(head.error());
   }
 }
 
@@ -164,11 +168,10 @@ SegmentLog::Group SegmentLog::wait_for_group() {
   std::unique_lock lock(queue_mutex_);
   const auto something = [this] { return !queue_.empty() || closing_; };
   if (!queue_changed_.wait_for(lock, kIdleBeforeHead, something)) {
-    if (head_position_ < chain_.position()) {
+    if (head_lags()) {
       lock.unlock();
-      begin_head_sync(chain_.position(), chain_.store_hash());
-      if (auto head = finish_head_sync(); !head) {
-        stop(head.error());
+      if (const auto stored = store_head(); !stored) {
+        stop(stored.error());
         return {};
       }
       lock.lock();
@@ -179,13 +182,14 @@ SegmentLog::Group SegmentLog::wait_for_group() {
 }
 
 Result<void> SegmentLog::write_group(const Group& group) {
+  if (head_lags()) TRY(write_head());
   buffer_.clear();
   for (const auto& batch : group) {
     std::size_t before = buffer_.size();
     const base::Digest previous_hash = chain_.store_hash();
     chain_.seal(*batch, buffer_);
     const bool fits = current_offset_ + buffer_.size() <= options_.segment_bytes;
-    if (!fits && current_offset_ + before > kSegmentHeaderBytes) {
+    if (!fits && current_offset_ + before > kSegmentBatchesOffset) {
       // The old segment is synced whole before the next exists: only a last segment can be torn.
       TRY(write_current(std::string_view(buffer_).substr(0, before)));
       TRY(current_file_->sync_data());
@@ -217,41 +221,22 @@ void SegmentLog::stop(const Error& error) {
     stopped_ = error;
     queue_.clear();
   }
-  listener_->on_stopped(error);
+  if (listener_ != nullptr) listener_->on_stopped(error);
 }
 
-// --- the head thread
-// --------------------------------------------------------------------------------------------------
-
-void SegmentLog::begin_head_sync(std::uint64_t position, const base::Digest& store_hash) {
-  {
-    const std::lock_guard lock(head_mutex_);
-    head_request_ = {position, store_hash};
-  }
-  head_position_ = position;
-  head_changed_.notify_all();
-}
-
-Result<void> SegmentLog::finish_head_sync() {
-  std::unique_lock lock(head_mutex_);
-  head_changed_.wait(lock, [this] { return !head_request_; });
-  if (head_error_) return std::unexpected(*head_error_);
+// The head of the groups before, to be synced together with this one: a truncated log is noticed up to the last group.
+Result<void> SegmentLog::write_head() {
+  if (head_file_due_) return store_head();
+  const HeadSlot& slot = head_->advance(chain_.position(), chain_.store_hash());
+  TRY(current_file_->write_at(kSegmentHeadOffsets[head_slot_], encode_head_slot(slot)));
+  head_slot_ = 1 - head_slot_;
   return {};
 }
 
-void SegmentLog::run_head() {
-  std::unique_lock lock(head_mutex_);
-  while (true) {
-    head_changed_.wait(lock, [this] { return head_request_ || head_closing_; });
-    if (!head_request_) return;
-    const auto [position, hash] = *head_request_;
-    lock.unlock();
-    const auto advanced = head_.advance(position, hash);
-    lock.lock();
-    if (!advanced) head_error_ = advanced.error();
-    head_request_.reset();
-    head_changed_.notify_all();
-  }
+Result<void> SegmentLog::store_head(bool closed) {
+  TRY(head_->store(chain_.position(), chain_.store_hash(), closed));
+  head_file_due_ = chain_.position() < segments_.back().first_position;
+  return {};
 }
 
 Result<void> SegmentLog::close() {
@@ -261,13 +246,9 @@ Result<void> SegmentLog::close() {
   }
   queue_changed_.notify_all();
   if (writer_.joinable()) writer_.join();
-  {
-    const std::lock_guard lock(head_mutex_);
-    head_closing_ = true;
+  if (!stopped_ && head_ && !head_->current().closed) {
+    if (const auto stored = store_head(true); !stored) stop(stored.error());
   }
-  head_changed_.notify_all();
-  if (head_writer_.joinable()) head_writer_.join();
-  const std::lock_guard lock(queue_mutex_);
   if (stopped_) return std::unexpected(*stopped_);
   return {};
 }
@@ -291,7 +272,7 @@ Result<void> SegmentLog::read_batches(std::uint64_t from,
     TRY(const auto file, files_.open(segment.path, OpenMode::read));
     SequentialReader reader(*file, kReadWindowBytes);
     const auto mark = std::ranges::upper_bound(segment.marks, next, {}, &PositionMark::position);
-    std::uint64_t offset = mark == segment.marks.begin() ? kSegmentHeaderBytes : std::prev(mark)->offset;
+    std::uint64_t offset = mark == segment.marks.begin() ? kSegmentBatchesOffset : std::prev(mark)->offset;
     while (next <= end) {
       TRY(const std::string_view first, reader.at(offset, base::kBatchHeaderBytes));
       if (first.empty()) break;

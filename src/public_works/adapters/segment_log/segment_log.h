@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The write-ahead log in segment files. One thread writes: it takes everything that waits, seals it into one buffer,
-// writes and syncs once (group commit), and only then reports it durable. The durable head follows with the next group,
-// or within 10 ms of idle. The format is described in docs/formats/write-ahead-log.md.
+// writes and syncs once (group commit), and only then reports it durable. The durable head follows with the next
+// group's sync, or within 10 ms of idle. The format is described in docs/formats/write-ahead-log.md.
 #pragma once
 
 #include <atomic>
@@ -54,17 +54,17 @@ class SegmentLog final : public EventLog {
   };
   using Group = std::vector<std::shared_ptr<base::LogBatch>>;
 
-  SegmentLog(FileSystem& files, Clock& clock, Random& random, const SegmentLogOptions& options, DurableHead head);
-  [[nodiscard]] Result<void> recover(LogScan scan);
+  SegmentLog(FileSystem& files, Clock& clock, Random& random, const SegmentLogOptions& options, const HeadSlot& head);
+  [[nodiscard]] Result<void> recover(LogScan scan, const HeadSlot& head);
   [[nodiscard]] Result<void> create_segment(const base::Digest& previous_hash, std::uint64_t first_position);
 
   void run_writer();
-  void run_head();
   [[nodiscard]] Group wait_for_group();
   [[nodiscard]] Result<void> write_group(const Group& group);
   [[nodiscard]] Result<void> write_current(std::string_view bytes);
-  void begin_head_sync(std::uint64_t position, const base::Digest& store_hash);
-  [[nodiscard]] Result<void> finish_head_sync();
+  [[nodiscard]] bool head_lags() const { return head_->current().position < chain_.position(); }
+  [[nodiscard]] Result<void> write_head();
+  [[nodiscard]] Result<void> store_head(bool closed = false);
   void stop(const Error& error);
   [[nodiscard]] std::vector<Segment> segments_from(std::uint64_t position) const;
 
@@ -84,7 +84,9 @@ class SegmentLog final : public EventLog {
   std::unique_ptr<File> current_file_;
   std::uint64_t current_offset_ = 0;
   SegmentPreparer preparer_;
-  std::uint64_t head_position_ = 0;  // what the head file says, or will when the sync under way ends
+  std::optional<DurableHead> head_;  // nothing when read_only
+  bool head_file_due_ = false;       // the head file does not know yet that there is something in this segment
+  std::size_t head_slot_ = 0;        // of the segment, to write next
   std::string buffer_;
 
   mutable std::mutex segments_mutex_;
@@ -96,16 +98,8 @@ class SegmentLog final : public EventLog {
   bool closing_ = false;
   std::optional<Error> stopped_;
 
-  std::mutex head_mutex_;
-  std::condition_variable head_changed_;
-  DurableHead head_;                                                    // the head thread's while a request is set
-  std::optional<std::pair<std::uint64_t, base::Digest>> head_request_;  // guarded by head_mutex_, like the next two
-  std::optional<Error> head_error_;
-  bool head_closing_ = false;
-
   std::atomic<std::uint64_t> durable_position_ = 0;
   std::thread writer_;
-  std::thread head_writer_;
 };
 
 }  // namespace symphainy::public_works

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nothing reported durable is lost: a disk fails or loses its unsynced bytes at every sync.
+#include "segment_log_fixture.h"
+#include "unreliable_file_system.h"
+
+namespace symphainy::public_works {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+// Twelve rounds of one to three batches, each round waited for: some rotate, some share a group.
+void work(Writer& writer) {
+  for (std::size_t round = 0; round < 12; ++round) {
+    std::uint64_t last = 0;
+    for (std::size_t i = 0; i <= round % 3; ++i) {
+      std::vector<RecordDraft> drafts(1 + (round + i) % 2, draft(std::string(40 * round + i, 'x')));
+      const auto receipt = writer.log().append(std::move(drafts));
+      if (!receipt) return;
+      last = receipt->last_position;
+    }
+    if (!writer.recorder().wait_for(last)) return;
+  }
+}
+
+struct Reference {
+  std::vector<LogBatch> batches;
+  int syncs = 0;
+};
+
+Reference uninterrupted() {
+  MemoryFileSystem memory;
+  UnreliableFileSystem files(memory);
+  Reference out;
+  {
+    Writer writer(files, 2048);
+    work(writer);
+    CHECK(writer.log().close());
+    out.batches = writer.recorder().batches();
+  }
+  out.syncs = files.syncs();
+  return out;
+}
+
+void expect_usable(FileSystem& files, std::size_t batches_there) {
+  {
+    Writer writer(files, 2048);
+    ASSERT_TRUE(writer.is_open()) << writer.error().message;
+    ASSERT_TRUE(writer.append("more"));
+    ASSERT_TRUE(writer.log().close());
+  }
+  const Opening opening = open_well(files);
+  ASSERT_THAT(opening.batches, SizeIs(batches_there + 1));
+  ASSERT_EQ(opening.recovery.cut_bytes, 0U);
+}
+
+TEST(SegmentLogCrash, AtEverySyncKeepsAllThatWasReportedDurable) {
+  using Survival = UnreliableFileSystem::Survival;
+  const Reference reference = uninterrupted();
+  ASSERT_GT(reference.syncs, 30);
+  for (int n = 1; n <= reference.syncs; ++n) {
+    MemoryFileSystem memory;
+    UnreliableFileSystem files(memory);
+    files.crash_at_sync(n);
+    std::vector<LogBatch> reported;
+    {
+      Writer writer(files, 2048);
+      if (writer.is_open()) {
+        work(writer);
+        (void)writer.log().close();
+        reported = writer.recorder().batches();
+        ASSERT_LE(writer.recorder().stops(), 1);
+        ASSERT_EQ(writer.recorder().reports_after_stop(), 0);
+      }
+    }
+    ASSERT_TRUE(begins_with(reference.batches, reported));
+    for (const Survival survival : {Survival::synced, Survival::synced_bytes, Survival::everything, Survival::torn}) {
+      SCOPED_TRACE("sync " + std::to_string(n) + ", survival " + std::to_string(static_cast<int>(survival)));
+      MemoryFileSystem disk;
+      put(disk, files.after_crash(survival, static_cast<std::uint64_t>(n)));
+      const Opening opening = open_well(disk);
+      ASSERT_FALSE(::testing::Test::HasFailure());
+      ASSERT_TRUE(begins_with(reference.batches, opening.batches));
+      ASSERT_GE(opening.batches.size(), reported.size());
+      ASSERT_NO_FATAL_FAILURE(expect_usable(disk, opening.batches.size()));
+    }
+  }
+}
+
+TEST(SegmentLogCrash, DuringRecoveryLeavesALogThatRecovers) {
+  const CrashedLog log = crashed_log(2);
+  Content torn = log.content;
+  torn[segment_name(1)][log.tail_begins + 70] ^= 1;
+  for (int n = 1; n <= 3; ++n) {
+    MemoryFileSystem memory;
+    put(memory, torn);
+    UnreliableFileSystem files(memory);
+    files.crash_at_sync(n);
+    {
+      const Writer writer(files);
+    }
+    MemoryFileSystem disk;
+    put(disk, files.after_crash(UnreliableFileSystem::Survival::everything));
+    EXPECT_TRUE(same(open_well(disk).batches, log.kept));
+    // Half of the zeros reached the disk.
+    for (const std::size_t zeroed : {std::size_t{1}, std::size_t{60}, std::size_t{300}}) {
+      Content half = torn;
+      std::fill_n(half[segment_name(1)].begin() + static_cast<std::ptrdiff_t>(log.tail_begins), zeroed, '\0');
+      put(disk, half);
+      EXPECT_TRUE(same(open_well(disk).batches, log.kept));
+    }
+  }
+}
+
+TEST(SegmentLogFailure, OfAnySyncStopsTheLogOnceAndLosesNothingReported) {
+  const Reference reference = uninterrupted();
+  for (int n = 1; n <= reference.syncs; ++n) {
+    SCOPED_TRACE(n);
+    MemoryFileSystem memory;
+    UnreliableFileSystem files(memory);
+    files.fail_syncs_from(n);
+    std::vector<LogBatch> reported;
+    {
+      Writer writer(files, 2048);
+      if (!writer.is_open()) continue;
+      work(writer);
+      const auto closed = writer.log().close();
+      reported = writer.recorder().batches();
+      ASSERT_EQ(writer.recorder().stops(), closed ? 0 : 1);
+      ASSERT_EQ(writer.recorder().reports_after_stop(), 0);
+      if (!closed) ASSERT_LT(n, reference.syncs);
+      const auto refused = writer.log().append({draft("late")});
+      ASSERT_FALSE(refused);
+      ASSERT_EQ(refused.error().code, ErrorCode::stopped);
+      ASSERT_EQ(writer.log().durable_position(), reported.empty() ? 0 : reported.back().last_position());
+      ASSERT_TRUE(same(read_all(writer.log()), reported)) << "readers see what was reported, no more";
+    }
+    for (const auto survival : {UnreliableFileSystem::Survival::synced, UnreliableFileSystem::Survival::everything}) {
+      MemoryFileSystem disk;
+      put(disk, files.after_crash(survival));
+      const Opening opening = open_well(disk);
+      ASSERT_TRUE(begins_with(reference.batches, opening.batches));
+      ASSERT_GE(opening.batches.size(), reported.size());
+    }
+  }
+}
+
+TEST(SegmentLogFailure, IsToldOnceAndEveryLaterAppendAnswersStopped) {
+  MemoryFileSystem memory;
+  UnreliableFileSystem files(memory);
+  files.fail_syncs_from(6);
+  Writer writer(files, 1024 * 1024);
+  ASSERT_TRUE(writer.is_open());
+  while (writer.append("{}")) {
+  }
+  writer.recorder().wait_for_stop();
+  for (int i = 0; i < 3; ++i) {
+    const auto refused = writer.log().append({draft("{}")});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::stopped);
+    EXPECT_THAT(refused.error().message, HasSubstr("the sync failed"));
+  }
+  EXPECT_FALSE(writer.log().close());
+  EXPECT_FALSE(writer.log().close());
+  EXPECT_EQ(writer.recorder().stops(), 1);
+  EXPECT_EQ(writer.recorder().reports_after_stop(), 0);
+}
+
+}  // namespace
+}  // namespace symphainy::public_works
