@@ -5,6 +5,11 @@
 // What the context answers that could vary (time, state, references) is recorded with the commit, and time, random
 // numbers and ids derive from recorded facts, so an execution can be shown, explained and replayed from the log. A
 // context belongs to one handler run; its calls may come from one thread at a time. Calls may block for a short while.
+//
+// An execution can record 10,000 answers (now_us, get_state, get_reference and open_reference give one each time,
+// unless the execution added itself what they answer), add 10,000 each of artifacts, events, references, provenance
+// edges and state changes, and take 50 MiB of the log with all of them. Beyond that a call fails as invalid_argument,
+// reason "limit_exceeded"; now_us() throws.
 #pragma once
 
 #include <cstdint>
@@ -68,7 +73,9 @@ struct ReferenceDraft {
   std::string digest;      ///< hex SHA-256 of the content, or empty
   std::uint64_t size = 0;  ///< bytes
   std::string media_type;
-  std::string location;  ///< where the content is: "artifact:<digest>", a URL; never the content
+  /// Where the content is: an Artifact's location, a URL; never the content. "artifact:<digest>" must be of an artifact
+  /// that this execution stores, or stand in a reference that the tenant already has, and `digest` must be the same.
+  std::string location;
   Json metadata = Json::object();
 };
 
@@ -112,7 +119,9 @@ class ExecutionContext {
   /// False once the runtime has given up on this attempt (deadline, shutdown): nothing it adds will be committed.
   [[nodiscard]] virtual bool still_owner() const = 0;
 
-  [[nodiscard]] virtual std::int64_t now_us() = 0;   ///< UTC; recorded
+  /// UTC; recorded. Throws std::length_error when no further answer can be recorded (see the top of this file), which
+  /// ends the execution as failed unless the handler catches it.
+  [[nodiscard]] virtual std::int64_t now_us() = 0;
   [[nodiscard]] virtual std::uint64_t random() = 0;  ///< the same sequence in every attempt
   [[nodiscard]] virtual std::string new_id() = 0;    ///< a UUIDv8, the same sequence in every attempt
 
@@ -131,13 +140,14 @@ class ExecutionContext {
   [[nodiscard]] virtual Result<std::string> add_event(EventDraft draft) = 0;
 
   /// Returns the reference's id, which depends only on (tenant, execution, ordinal): a re-run registers the same one.
+  /// The commit fails (reason "foreign_content") when the location names stored content that is not the tenant's.
   [[nodiscard]] virtual Result<std::string> register_reference(ReferenceDraft draft) = 0;
   /// Both must be references of this tenant, committed or registered by this execution. A cycle fails the commit.
   [[nodiscard]] virtual Result<void> track_provenance(const std::string& derived, const std::string& source,
                                                       Relation relation = Relation::was_derived_from) = 0;
   /// Nothing when this tenant has no such reference (whether or not another has).
   [[nodiscard]] virtual Result<std::optional<Reference>> get_reference(const std::string& reference_id) = 0;
-  /// The content behind a reference whose location is in this runtime's artifact store.
+  /// The content behind a reference whose location is in this runtime's artifact store or log.
   [[nodiscard]] virtual Result<std::unique_ptr<ContentSource>> open_reference(const std::string& reference_id) = 0;
 
   /// A line in the runtime's log, with the execution's id. Never put payloads there.

@@ -2,6 +2,10 @@
 // The runtime as a library: open a data directory, register what you support, submit intents.
 //
 // One process owns a data directory. All calls are thread-safe. Errors say what to do next (next_step).
+//
+// submit() and submit_json() never block and may be called from anywhere. Every other call waits for the runtime's own
+// threads, as does the destructor: from a `done` callback it would wait for itself for ever, and from a handler,
+// execute(), close() and the destructor can. Call them from threads of your own.
 #pragma once
 
 #include <cstddef>
@@ -76,8 +80,9 @@ class Runtime {
   [[nodiscard]] virtual Result<std::size_t> resume() = 0;
 
   using Done = std::function<void(Result<ExecutionResult>)>;
-  /// Calls `done` once, from one of the runtime's threads: with the result when the execution has ended (failed and
-  /// rejected are results), with an error when nothing can be said of it (overloaded, stopped, unknown).
+  /// Calls `done` once: with the result when the execution has ended (failed and rejected are results), with an error
+  /// when nothing can be said of it (overloaded, stopped, unknown). From one of the runtime's threads, which everybody
+  /// waits for while `done` runs; a refusal (overloaded, closing) from the caller's, before submit() returns.
   virtual void submit(Intent intent, Done done) = 0;
   [[nodiscard]] virtual Result<ExecutionResult> execute(Intent intent) = 0;
   /// Records the refusal of an intent that did not even parse into one; its tenant must be a valid name.

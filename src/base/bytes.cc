@@ -42,26 +42,32 @@ std::size_t utf8_sequence(std::string_view text) noexcept {
 
 }  // namespace
 
+void write_hex(char byte, char* two_digits) noexcept {
+  const auto value = static_cast<unsigned char>(byte);
+  two_digits[0] = kDigits[value >> 4U];
+  two_digits[1] = kDigits[value & 15U];
+}
+
+std::optional<char> hex_byte(std::string_view two_digits) noexcept {
+  const auto high = hex_value(two_digits[0]);
+  const auto low = hex_value(two_digits[1]);
+  if (!high || !low) return std::nullopt;
+  return static_cast<char>(*high << 4U | *low);
+}
+
 std::string to_hex(std::string_view bytes) {
-  std::string out;
-  out.reserve(bytes.size() * 2);
-  for (const char c : bytes) {
-    const auto value = static_cast<unsigned char>(c);
-    out.push_back(kDigits[value >> 4U]);
-    out.push_back(kDigits[value & 15U]);
-  }
+  std::string out(bytes.size() * 2, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) write_hex(bytes[i], &out[2 * i]);
   return out;
 }
 
 std::optional<std::string> from_hex(std::string_view text) {
   if (text.size() % 2 != 0) return std::nullopt;
-  std::string out;
-  out.reserve(text.size() / 2);
-  for (std::size_t i = 0; i < text.size(); i += 2) {
-    const auto high = hex_value(text[i]);
-    const auto low = hex_value(text[i + 1]);
-    if (!high || !low) return std::nullopt;
-    out.push_back(static_cast<char>(*high << 4U | *low));
+  std::string out(text.size() / 2, '\0');
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto byte = hex_byte(text.substr(2 * i, 2));
+    if (!byte) return std::nullopt;
+    out[i] = *byte;
   }
   return out;
 }

@@ -60,6 +60,10 @@ class ByteReader {
   bool ok_ = true;
 };
 
+/// Two lower-case hexadecimal digits.
+void write_hex(char byte, char* two_digits) noexcept;
+/// The byte of two digits in either case.
+[[nodiscard]] std::optional<char> hex_byte(std::string_view two_digits) noexcept;
 [[nodiscard]] std::string to_hex(std::string_view bytes);
 /// Lower- or upper-case digits, an even number of them; nothing otherwise.
 [[nodiscard]] std::optional<std::string> from_hex(std::string_view text);

@@ -22,21 +22,28 @@ void stamp(Uuid& id, unsigned version) noexcept {
 }  // namespace
 
 std::string Uuid::text() const {
-  std::string out = to_hex(view());
-  for (const std::size_t dash : kDashes) out.insert(dash, 1, '-');
+  std::string out(36, '-');
+  std::size_t at = 0;
+  for (const char byte : bytes) {
+    if (std::ranges::find(kDashes, at) != kDashes.end()) ++at;
+    write_hex(byte, &out[at]);
+    at += 2;
+  }
   return out;
 }
 
 std::optional<Uuid> Uuid::parse(std::string_view text) noexcept {
   if (text.size() != 36) return std::nullopt;
-  std::string digits;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool dash = std::ranges::find(kDashes, i) != kDashes.end();
-    if (dash != (text[i] == '-')) return std::nullopt;
-    if (!dash) digits.push_back(text[i]);
+  Uuid id;
+  std::size_t at = 0;
+  for (char& byte : id.bytes) {
+    if (std::ranges::find(kDashes, at) != kDashes.end() && text[at++] != '-') return std::nullopt;
+    const auto value = hex_byte(text.substr(at, 2));
+    if (!value) return std::nullopt;
+    byte = *value;
+    at += 2;
   }
-  const auto raw = from_hex(digits);
-  return raw ? std::optional(from_bytes(*raw)) : std::nullopt;
+  return id;
 }
 
 Uuid Uuid::from_bytes(std::string_view sixteen) noexcept {

@@ -179,7 +179,7 @@ Result<std::optional<std::string_view>> IntentInput::read_line() {
   if (rest().empty() || (end == std::string_view::npos && stop_.raised())) return std::nullopt;
   const std::size_t length = std::min(end == std::string_view::npos ? rest().size() : end, longest_line_ + 1);
   const std::string_view line = rest().substr(0, length);
-  const std::size_t used = length + (length == end ? 1 : 0);
+  const std::size_t used = length + (length == end && length <= longest_line_ ? 1 : 0);
   begin_ += used;
   taken_ += used;
   return line;

@@ -15,6 +15,7 @@ namespace {
 struct ListOptions {
   bool pending = false;
   std::optional<std::string> topic;
+  std::optional<std::string> cursor;
   std::optional<std::uint64_t> limit;
 };
 
@@ -22,6 +23,15 @@ Result<std::uint64_t> published_up_to(app::StoreReader& store) {
   TRY(const auto cursors, store.state().cursors());
   const auto found = cursors.find(app::kNdjsonPublisher);
   return found == cursors.end() ? 0 : found->second;
+}
+
+// The cursor is an execution, because positions count every tenant's records. All its events are queued in the batch
+// that ends it, so behind its end is behind its events.
+Result<std::uint64_t> position_of(const ListOptions& options, const ScopedReader& reader) {
+  if (!options.cursor) return 0;
+  TRY(const auto row, reader.store->state().execution(reader.scope, *options.cursor));
+  if (!row) return std::unexpected(unknown_id("execution", *options.cursor, "execution list"));
+  return std::max(row->accepted_position, row->ended_position);
 }
 
 void print_events(const Output& out, const std::vector<public_works::EventRow>& rows, std::uint64_t mark) {
@@ -39,18 +49,27 @@ Result<int> list(Invocation& invocation, const ListOptions& options) {
   TRY(const std::size_t limit, list_limit(options.limit));
   TRY(const ScopedReader reader, open_scoped(invocation));
   TRY(const std::uint64_t mark, published_up_to(*reader.store));
-  public_works::EventFilter filter{reader.scope, options.topic, options.pending ? mark : 0, limit + 1};
-  TRY(auto rows, reader.store->state().list_events(filter));
-  const bool more = rows.size() > limit;
-  if (more) rows.resize(limit);
+  TRY(const std::uint64_t behind, position_of(options, reader));
+  public_works::EventFilter filter{reader.scope, options.topic, options.pending ? std::max(mark, behind) : behind,
+                                   limit};
+  TRY(const auto rows, reader.store->state().list_events(filter));
+  bool more = false;
+  if (!rows.empty()) {
+    // Never split an execution's events: the cursor could not name a place among them.
+    filter.after_position = rows.back().position;
+    filter.limit = 1;
+    TRY(const auto next, reader.store->state().list_events(filter));
+    more = !next.empty();
+  }
   if (!invocation.out().json()) {
     print_events(invocation.out(), rows, mark);
-    if (more) notify(fmt::format("there are more than {} events; narrow with --topic or raise --limit", limit));
+    if (more) notify(fmt::format("there are more; go on with --cursor {}", rows.back().execution_id));
     return kOk;
   }
   Json events = Json::array();
   for (const auto& row : rows) events.push_back(event_json(row, row.position <= mark, reader.scope));
-  invocation.out().json_line(Json::object({{"events", std::move(events)}, {"truncated", more}}));
+  invocation.out().json_line(
+      Json::object({{"events", std::move(events)}, {"next_cursor", more ? Json(rows.back().execution_id) : Json()}}));
   return kOk;
 }
 
@@ -94,7 +113,8 @@ void add_outbox(Command root) {
       .takes_tenant()
       .flag("--pending", options->pending, "only those not yet published")
       .option("--topic", options->topic, "only this topic", "TOPIC")
-      .option("--limit", options->limit, "how many at most (default: 100)")
+      .option("--limit", options->limit, "how many (default: 100); the events of one execution stay together")
+      .option("--cursor", options->cursor, "go on after the events of this execution", "ID")
       .examples({"symphainy outbox list --tenant acme", "symphainy outbox list --tenant '*' --pending -o json"})
       .runs([options](Invocation& invocation) { return list(invocation, *options); });
 

@@ -19,16 +19,27 @@ struct ListOptions {
   std::optional<std::uint64_t> limit;
 };
 
-Error one_tenant_needed(std::string_view what) {
-  return Error{ErrorCode::invalid_argument,
-               fmt::format("{} needs one tenant, because each has keys of its own; name it with --tenant", what),
-               "no_tenant",
-               {}};
+// One tenant's cursor is a key; over every tenant it is TENANT/KEY, as a tenant's name has no slash.
+Result<public_works::StateCursor> cursor_of(const ListOptions& options, const public_works::TenantScope& scope) {
+  if (!options.cursor) return public_works::StateCursor{};
+  if (scope.tenant()) return public_works::StateCursor{*scope.tenant(), *options.cursor};
+  const auto slash = options.cursor->find('/');
+  if (slash == std::string::npos)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("--cursor '{}' names no tenant; over every tenant it is TENANT/KEY", *options.cursor),
+                "malformed_cursor");
+  return public_works::StateCursor{options.cursor->substr(0, slash), options.cursor->substr(slash + 1)};
+}
+
+std::string cursor_behind(const public_works::StateRow& row, const public_works::TenantScope& scope) {
+  return scope.tenant() ? row.key : row.tenant + '/' + row.key;
 }
 
 Result<int> get(Invocation& invocation, const std::string& key) {
   TRY(const ScopedReader reader, open_scoped(invocation));
-  if (!reader.scope.tenant()) return std::unexpected(one_tenant_needed("state get"));
+  if (!reader.scope.tenant())
+    return fail(ErrorCode::invalid_argument,
+                "state get needs one tenant, because each has keys of its own; name it with --tenant", "no_tenant");
   TRY(const auto row, reader.store->state().state(*reader.scope.tenant(), key));
   if (!row || !row->value) return std::unexpected(unknown_id("key", key, "state list"));
   if (invocation.out().json())
@@ -52,20 +63,19 @@ void print_state(const Output& out, const std::vector<public_works::StateRow>& r
 Result<int> list(Invocation& invocation, const ListOptions& options) {
   TRY(const std::size_t limit, list_limit(options.limit));
   TRY(const ScopedReader reader, open_scoped(invocation));
-  if (options.cursor && !reader.scope.tenant()) return std::unexpected(one_tenant_needed("--cursor"));
-  TRY(auto rows, reader.store->state().list_state(reader.scope, options.prefix.value_or(""),
-                                                  options.cursor.value_or(""), limit + 1));
+  TRY(const public_works::StateCursor cursor, cursor_of(options, reader.scope));
+  TRY(auto rows, reader.store->state().list_state(reader.scope, options.prefix.value_or(""), cursor, limit + 1));
   const bool more = rows.size() > limit;
   if (more) rows.resize(limit);
   if (!invocation.out().json()) {
     print_state(invocation.out(), rows, !reader.scope.tenant());
-    if (more) notify(fmt::format("there are more; go on with --cursor '{}'", rows.back().key));
+    if (more) notify(fmt::format("there are more; go on with --cursor '{}'", cursor_behind(rows.back(), reader.scope)));
     return kOk;
   }
   Json keys = Json::array();
   for (const auto& row : rows) keys.push_back(state_json(row, reader.scope));
-  invocation.out().json_line(
-      Json::object({{"state", std::move(keys)}, {"next_cursor", more ? Json(rows.back().key) : Json()}}));
+  invocation.out().json_line(Json::object(
+      {{"state", std::move(keys)}, {"next_cursor", more ? Json(cursor_behind(rows.back(), reader.scope)) : Json()}}));
   return kOk;
 }
 
@@ -89,7 +99,7 @@ void add_state(Command root) {
       .takes_tenant()
       .option("--prefix", options->prefix, "only keys that begin so", "PREFIX")
       .option("--limit", options->limit, "how many at most (default: 100)")
-      .option("--cursor", options->cursor, "go on after this key", "KEY")
+      .option("--cursor", options->cursor, "go on after this key; TENANT/KEY with --tenant '*'", "KEY")
       .examples({"symphainy state list --tenant acme --prefix policies/"})
       .runs([options](Invocation& invocation) { return list(invocation, *options); });
 }

@@ -39,7 +39,7 @@ struct PendingEdge {
 
 /// An answer the context gave that could have been another one.
 struct Observation {
-  std::string kind;  ///< "time", "state", "reference"
+  std::string kind;  ///< "time", "state", "reference", "location"
   std::string key;
   Json answer;
 };

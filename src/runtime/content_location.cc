@@ -89,10 +89,30 @@ std::string execution_location(std::string_view execution_id, std::string_view a
   return fmt::format("{}{}/{}", kExecutionPrefix, execution_id, artifact_name);
 }
 
+bool is_artifact_location(std::string_view location) noexcept {
+  return location.starts_with(kArtifactPrefix);
+}
+
+bool digest_matches(std::string_view location, std::string_view digest) {
+  if (!is_artifact_location(location) || digest.empty()) return true;
+  const auto named = base::from_hex(location.substr(kArtifactPrefix.size()));
+  return named && named == base::from_hex(digest);
+}
+
+std::unexpected<Error> foreign_content(const Reference& reference) {
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("reference {} names the content at '{}', which this execution has not stored and no other "
+                          "reference of its tenant names; store it with the context, or derive from a reference that "
+                          "you can see",
+                          reference.reference_id, reference.location),
+              "foreign_content",
+              Json::object({{"location", reference.location}, {"reference_id", reference.reference_id}}));
+}
+
 Result<std::unique_ptr<ContentSource>> open_content(const ContentStores& stores, const std::string& tenant,
                                                     const Reference& reference) {
   const std::string_view location = reference.location;
-  if (location.starts_with(kArtifactPrefix)) {
+  if (is_artifact_location(location)) {
     return open_stored(stores.artifacts, location.substr(kArtifactPrefix.size()));
   }
   if (location.starts_with(kExecutionPrefix)) {

@@ -19,6 +19,15 @@ namespace symphainy::runtime {
 /// "execution:<execution_id>/<artifact name>"
 [[nodiscard]] std::string execution_location(std::string_view execution_id, std::string_view artifact_name);
 
+[[nodiscard]] bool is_artifact_location(std::string_view location) noexcept;
+/// Whether the digest is the one that the location "artifact:<digest>" names; true when either is not there.
+[[nodiscard]] bool digest_matches(std::string_view location, std::string_view digest);
+
+/// Content in the artifact store has no tenant: whoever knows the digest could read it. So a reference may name such
+/// content only when its execution stored it or its tenant has a reference to it already; this is what else it gets.
+/// Never looks at what the artifact store holds: the answer is the same whether another tenant has the content or not.
+[[nodiscard]] std::unexpected<Error> foreign_content(const Reference& reference);
+
 struct ContentStores {
   public_works::StateStore& state;
   public_works::EventLog& log;

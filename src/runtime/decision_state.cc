@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/try.h"
+#include "runtime/content_location.h"
 #include "runtime/provenance_check.h"
 
 namespace symphainy::runtime {
@@ -38,24 +39,20 @@ Result<void> DecisionState::load() {
 
 TrackedPtr DecisionState::track(TrackedPtr execution) {
   const ExecutionRow& row = execution->row;
-  by_execution_[row.execution_id] = execution;
+  by_position_[row.accepted_position] = execution;
   by_intent_[joined(row.tenant, row.intent_id)] = execution;
   if (row.idempotency_key) by_key_[joined(row.tenant, *row.idempotency_key)] = execution;
   return execution;
 }
 
 void DecisionState::ended(const TrackedPtr& execution, std::uint64_t position) {
-  forget_at(position, [this, execution](std::uint64_t) {
-    by_execution_.erase(execution->row.execution_id);
-    by_intent_.erase(joined(execution->row.tenant, execution->row.intent_id));
-    if (execution->row.idempotency_key) by_key_.erase(joined(execution->row.tenant, *execution->row.idempotency_key));
-  });
+  forget_.push_back({position, Forget::Kind::execution, {}, execution});
 }
 
 std::vector<TrackedPtr> DecisionState::live() const {
   std::vector<TrackedPtr> out;
-  for (const auto& [id, tracked] : by_execution_) {
-    if (!tracked->result) out.push_back(tracked);
+  for (const auto& [position, tracked] : by_position_) {
+    if (!tracked->ended) out.push_back(tracked);
   }
   std::ranges::sort(out, {}, [](const TrackedPtr& tracked) { return tracked->row.accepted_position; });
   return out;
@@ -80,6 +77,7 @@ Result<std::optional<Binding>> DecisionState::find_binding(const Intent& intent)
 
 Result<void> DecisionState::decide(PendingCommit& commit, const std::string& tenant) {
   TRY(check_provenance(commit, tenant));
+  TRY(check_content(commit, tenant));
   std::vector<std::uint64_t> versions;
   for (PendingStateChange& change : commit.state) {
     TRY(const std::uint64_t version, state_version(tenant, change.key));
@@ -100,27 +98,25 @@ Result<void> DecisionState::decide(PendingCommit& commit, const std::string& ten
 
 void DecisionState::decided_at(const PendingCommit& commit, const std::string& tenant, std::uint64_t position) {
   for (const PendingStateChange& change : commit.state) {
-    const std::string key = joined(tenant, change.key);
+    std::string key = joined(tenant, change.key);
     state_versions_[key] = {change.version, position};
-    forget_at(position, [this, key](std::uint64_t reached) {
-      const auto found = state_versions_.find(key);
-      if (found != state_versions_.end() && found->second.position <= reached) state_versions_.erase(found);
-    });
+    forget_at(position, Forget::Kind::state, std::move(key));
   }
   for (const Reference& reference : commit.references) {
-    const std::string key = joined(tenant, reference.reference_id);
+    std::string key = joined(tenant, reference.reference_id);
     references_[key] = position;
-    forget_at(position, [this, key](std::uint64_t) { references_.erase(key); });
+    forget_at(position, Forget::Kind::reference, std::move(key));
+    if (!is_artifact_location(reference.location)) continue;
+    std::string place = joined(tenant, reference.location);
+    locations_[place] = position;
+    forget_at(position, Forget::Kind::location, std::move(place));
   }
   for (const PendingEdge& edge : commit.edges) {
-    const std::string key = joined(tenant, edge.derived);
+    std::string key = joined(tenant, edge.derived);
     auto& recent = recent_sources_[key];
     recent.sources.push_back(edge.source);
     recent.position = position;
-    forget_at(position, [this, key](std::uint64_t reached) {
-      const auto found = recent_sources_.find(key);
-      if (found != recent_sources_.end() && found->second.position <= reached) recent_sources_.erase(found);
-    });
+    forget_at(position, Forget::Kind::sources, std::move(key));
   }
 }
 
@@ -152,18 +148,60 @@ Result<void> DecisionState::check_provenance(const PendingCommit& commit, const 
   return ProvenanceCheck(commit, {exists, sources_of}).run();
 }
 
+Result<void> DecisionState::check_content(const PendingCommit& commit, const std::string& tenant) {
+  std::unordered_set<std::string_view> accepted;
+  for (const Reference& reference : commit.references) {
+    if (!is_artifact_location(reference.location)) continue;
+    if (accepted.empty()) {
+      for (const PendingArtifact& pending : commit.artifacts) accepted.insert(pending.artifact.location);
+    }
+    if (accepted.contains(reference.location)) continue;
+    if (!locations_.contains(joined(tenant, reference.location))) {
+      TRY(const bool known, lineage_.has_location(tenant, reference.location));
+      if (!known) return foreign_content(reference);
+    }
+    accepted.insert(reference.location);
+  }
+  return {};
+}
+
 // --- forgetting
 // -------------------------------------------------------------------------------------------------------
 
-void DecisionState::forget_at(std::uint64_t position, std::function<void(std::uint64_t)> forget) {
-  forget_.push_back({position, std::move(forget)});
+void DecisionState::forget_at(std::uint64_t position, Forget::Kind kind, std::string key) {
+  forget_.push_back({position, kind, std::move(key), nullptr});
+}
+
+void DecisionState::forget(const Forget& what, std::uint64_t reached) {
+  // What was changed again later is remembered until that is folded too.
+  const auto erase_unless_newer = [&](auto& map, auto position_of) {
+    const auto found = map.find(what.key);
+    if (found != map.end() && position_of(found->second) <= reached) map.erase(found);
+  };
+  switch (what.kind) {
+    case Forget::Kind::execution: {
+      const public_works::ExecutionRow& row = what.execution->row;
+      by_position_.erase(row.accepted_position);
+      by_intent_.erase(joined(row.tenant, row.intent_id));
+      if (row.idempotency_key) by_key_.erase(joined(row.tenant, *row.idempotency_key));
+      return;
+    }
+    case Forget::Kind::state:
+      return erase_unless_newer(state_versions_, [](const Remembered& seen) { return seen.position; });
+    case Forget::Kind::reference:
+      return erase_unless_newer(references_, [](std::uint64_t position) { return position; });
+    case Forget::Kind::location:
+      return erase_unless_newer(locations_, [](std::uint64_t position) { return position; });
+    case Forget::Kind::sources:
+      return erase_unless_newer(recent_sources_, [](const RecentSources& seen) { return seen.position; });
+  }
 }
 
 void DecisionState::folded(std::uint64_t position) {
   while (!forget_.empty() && forget_.front().position <= position) {
     const Forget next = std::move(forget_.front());
     forget_.pop_front();
-    next.run(position);
+    forget(next, position);
   }
 }
 

@@ -7,7 +7,6 @@
 
 #include <coroutine>
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,7 +27,8 @@ namespace symphainy::runtime {
 struct TrackedExecution {
   public_works::ExecutionRow row;                 ///< status "running" until it ends
   bool running = false;                           ///< somebody here is driving it
-  std::optional<Result<ExecutionResult>> result;  ///< an error: the log stopped before its end was durable
+  bool ended = false;                             ///< here, durably unless `result` is an error
+  std::optional<Result<ExecutionResult>> result;  ///< for those in `waiting`, or why nothing can be said
   std::vector<std::coroutine_handle<>> waiting;   ///< duplicates that wait for the first
 };
 using TrackedPtr = std::shared_ptr<TrackedExecution>;
@@ -55,7 +55,7 @@ class DecisionState {
 
   /// Checks a commit against everything decided before it and fills in versions and sequences. On success the commit
   /// counts as decided: it must be appended next. conflict: a compare-and-set lost; invalid_argument: unknown
-  /// reference, cycle.
+  /// reference, cycle, foreign content.
   [[nodiscard]] Result<void> decide(PendingCommit& commit, const std::string& tenant);
   /// The position at which the commit decided last was appended.
   void decided_at(const PendingCommit& commit, const std::string& tenant, std::uint64_t position);
@@ -65,15 +65,26 @@ class DecisionState {
   [[nodiscard]] std::size_t remembered() const noexcept { return forget_.size(); }
 
  private:
+  // What need not be remembered any more once its position is folded.
+  struct Forget {
+    enum class Kind { execution, state, reference, location, sources };
+    std::uint64_t position;
+    Kind kind;
+    std::string key;
+    TrackedPtr execution;
+  };
+
   [[nodiscard]] Result<std::uint64_t> state_version(const std::string& tenant, const std::string& key);
   [[nodiscard]] Result<void> check_provenance(const PendingCommit& commit, const std::string& tenant);
-  void forget_at(std::uint64_t position, std::function<void(std::uint64_t)> forget);
+  [[nodiscard]] Result<void> check_content(const PendingCommit& commit, const std::string& tenant);
+  void forget_at(std::uint64_t position, Forget::Kind kind, std::string key);
+  void forget(const Forget& what, std::uint64_t reached);
 
   public_works::StateStore& store_;
   public_works::LineageStore& lineage_;
 
   // Keys are tenant, NUL, name: neither can hold a NUL.
-  std::unordered_map<std::string, TrackedPtr> by_execution_;
+  std::unordered_map<std::uint64_t, TrackedPtr> by_position_;  // of their first record
   std::unordered_map<std::string, TrackedPtr> by_intent_;
   std::unordered_map<std::string, TrackedPtr> by_key_;
 
@@ -84,6 +95,7 @@ class DecisionState {
   std::unordered_map<std::string, Remembered> state_versions_;
   std::unordered_set<std::string> known_references_;  // some of those in the store: references are never removed
   std::unordered_map<std::string, std::uint64_t> references_;  // → position
+  std::unordered_map<std::string, std::uint64_t> locations_;   // "artifact:…" → position of the last reference to it
   struct RecentSources {
     std::vector<std::string> sources;
     std::uint64_t position = 0;  ///< of the last edge
@@ -91,10 +103,6 @@ class DecisionState {
   std::unordered_map<std::string, RecentSources> recent_sources_;           // by derived
   std::map<std::pair<std::string, std::string>, std::uint64_t> sequences_;  // every stream's last
 
-  struct Forget {
-    std::uint64_t position;
-    std::function<void(std::uint64_t)> run;
-  };
   std::deque<Forget> forget_;  // ascending positions
 };
 

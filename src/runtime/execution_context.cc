@@ -100,8 +100,8 @@ class StoredArtifactSink final : public ArtifactSink {
   std::string media_type_;
 };
 
-RuntimeExecutionContext::RuntimeExecutionContext(ContextServices& services, Intent intent, const base::Uuid& execution,
-                                                 std::string seed, std::uint32_t attempt)
+RuntimeExecutionContext::RuntimeExecutionContext(ContextServices& services, std::shared_ptr<const Intent> intent,
+                                                 const base::Uuid& execution, std::string seed, std::uint32_t attempt)
     : services_(services),
       intent_(std::move(intent)),
       execution_(execution),
@@ -130,8 +130,8 @@ Result<std::unique_ptr<RuntimeExecutionContext>> RuntimeExecutionContext::restor
     TRY(std::move(outcome));
     TRY(members.complete(record));
   }
-  auto context = std::make_unique<RuntimeExecutionContext>(services, std::move(intent), history.front().execution,
-                                                           std::move(seed), attempt);
+  auto context = std::make_unique<RuntimeExecutionContext>(services, std::make_shared<const Intent>(std::move(intent)),
+                                                           history.front().execution, std::move(seed), attempt);
   context->recorded_ = std::move(recorded);
   return context;
 }
@@ -172,7 +172,7 @@ std::int64_t RuntimeExecutionContext::now_us() {
 }
 
 std::string RuntimeExecutionContext::derived_bytes(std::string_view purpose, std::uint64_t ordinal) const {
-  return fmt::format("{}\n{}\n{}\n{}\n{}", seed_, intent_.tenant_id, execution_id_, purpose, ordinal);
+  return fmt::format("{}\n{}\n{}\n{}\n{}", seed_, intent_->tenant_id, execution_id_, purpose, ordinal);
 }
 
 std::uint64_t RuntimeExecutionContext::random() {
@@ -192,7 +192,7 @@ Result<std::optional<StateValue>> RuntimeExecutionContext::get_state(const std::
   TRY(check_state_key(key));
   TRY(const Json answer, observe("state", key, [&]() -> Result<Json> {
         TRY(services_.surface.wait_until(services_.log.durable_position()));
-        TRY(const auto row, services_.surface.store().state(intent_.tenant_id, key));
+        TRY(const auto row, services_.surface.store().state(intent_->tenant_id, key));
         if (!row || !row->value) return Json();
         TRY(Json value, Json::parse(*row->value));
         return Json::object({{"value", std::move(value)}, {"version", row->version}});
@@ -208,7 +208,7 @@ Result<std::optional<Reference>> RuntimeExecutionContext::get_reference(const st
   if (!base::Uuid::parse(reference_id)) return std::nullopt;
   TRY(const Json answer, observe("reference", reference_id, [&]() -> Result<Json> {
         TRY(services_.surface.wait_until(services_.log.durable_position()));
-        TRY(const auto row, services_.lineage.reference(TenantScope::only(intent_.tenant_id), reference_id));
+        TRY(const auto row, services_.lineage.reference(TenantScope::only(intent_->tenant_id), reference_id));
         return row ? to_reference(*row).to_json() : Json();
       }));
   if (answer.is_null()) return std::nullopt;
@@ -222,7 +222,24 @@ Result<std::unique_ptr<ContentSource>> RuntimeExecutionContext::open_reference(c
     return fail(ErrorCode::not_found, fmt::format("this tenant has no reference {}", reference_id),
                 "unknown_reference");
   }
-  return open_content({services_.surface.store(), services_.log, services_.artifacts}, intent_.tenant_id, *reference);
+  if (reference->execution_id == execution_id_) TRY(check_own_content(*reference));
+  return open_content({services_.surface.store(), services_.log, services_.artifacts}, intent_->tenant_id, *reference);
+}
+
+// What this execution has registered itself was not checked yet, so it is here by the rule of the commit
+// (DecisionState): a reference that would be refused must not open anything before.
+Result<void> RuntimeExecutionContext::check_own_content(const Reference& reference) {
+  const std::string& location = reference.location;
+  if (!is_artifact_location(location)) return {};
+  const auto stored = [&](const PendingArtifact& pending) { return pending.artifact.location == location; };
+  if (std::ranges::any_of(commit_.artifacts, stored)) return {};
+  TRY(const Json known, observe("location", location, [&]() -> Result<Json> {
+        TRY(services_.surface.wait_until(services_.log.durable_position()));
+        TRY(const bool found, services_.lineage.has_location(intent_->tenant_id, location));
+        return Json(found);
+      }));
+  if (known.as_bool().value_or(false)) return {};
+  return foreign_content(reference);
 }
 
 // --- additions
@@ -323,15 +340,19 @@ Result<std::string> RuntimeExecutionContext::register_reference(ReferenceDraft d
   TRY(check_text("reference", "media_type", draft.media_type));
   TRY(check_text("reference", "location", draft.location));
   TRY(check_digest(draft.digest));
+  if (!digest_matches(draft.location, draft.digest)) {
+    return refused("reference", fmt::format("digest {} is not that of the content at '{}'; give the same, or none",
+                                            draft.digest, draft.location));
+  }
   if (!draft.metadata.is_object()) return refused("reference", "metadata must be an object");
   TRY(const std::size_t bytes, recordable("reference", draft.metadata, kMaxMetadataBytes));
   const std::size_t texts = text_bytes({draft.type, draft.name, draft.digest, draft.media_type, draft.location});
   TRY(admit(commit_.references.size(), bytes + texts, "references"));
   // Not from the seed: contracts fix the id as a function of (tenant, execution, step, ordinal) alone. There are no
   // steps yet.
-  const std::string name = fmt::format("{}\n{}\n\n{}", intent_.tenant_id, execution_id_, commit_.references.size());
+  const std::string name = fmt::format("{}\n{}\n\n{}", intent_->tenant_id, execution_id_, commit_.references.size());
   Reference reference{base::make_uuid_v8(execution_, name).text(),
-                      intent_.tenant_id,
+                      intent_->tenant_id,
                       std::move(draft.type),
                       std::move(draft.name),
                       std::move(draft.digest),
@@ -393,7 +414,7 @@ Json RuntimeExecutionContext::to_json() const {
                        {"attempt", attempt_},
                        {"events", std::move(events)},
                        {"execution_id", execution_id_},
-                       {"intent", intent_.to_json()},
+                       {"intent", intent_->to_json()},
                        {"observations", std::move(observations)},
                        {"provenance", std::move(edges)},
                        {"references", std::move(references)},

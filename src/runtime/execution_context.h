@@ -44,16 +44,16 @@ inline constexpr std::size_t kMaxResultBytes = 1024 * 1024;
 
 class RuntimeExecutionContext final : public ExecutionContext {
  public:
-  RuntimeExecutionContext(ContextServices& services, Intent intent, const base::Uuid& execution, std::string seed,
-                          std::uint32_t attempt);
+  RuntimeExecutionContext(ContextServices& services, std::shared_ptr<const Intent> intent, const base::Uuid& execution,
+                          std::string seed, std::uint32_t attempt);
   /// The context of an execution as its records tell it: what it asks again is answered from them.
   [[nodiscard]] static Result<std::unique_ptr<RuntimeExecutionContext>> restore(
       ContextServices& services, const std::vector<base::LogRecord>& history);
 
-  [[nodiscard]] const Intent& intent() const override { return intent_; }
+  [[nodiscard]] const Intent& intent() const override { return *intent_; }
   [[nodiscard]] const std::string& execution_id() const override { return execution_id_; }
   [[nodiscard]] std::uint32_t attempt() const override { return attempt_; }
-  [[nodiscard]] std::optional<std::int64_t> deadline_us() const override { return intent_.deadline_us; }
+  [[nodiscard]] std::optional<std::int64_t> deadline_us() const override { return intent_->deadline_us; }
   [[nodiscard]] bool still_owner() const override { return !fenced_.load(); }
 
   /// Throws std::length_error, which ends the execution as failed, when no further answer can be recorded.
@@ -83,13 +83,14 @@ class RuntimeExecutionContext final : public ExecutionContext {
   /// From any thread: nothing this attempt adds will be committed.
   void fence() noexcept { fenced_ = true; }
   [[nodiscard]] PendingCommit& commit() noexcept { return commit_; }
-  [[nodiscard]] RecordOwner owner() const { return {intent_.tenant_id, execution_, attempt_}; }
+  [[nodiscard]] RecordOwner owner() const { return {intent_->tenant_id, execution_, attempt_}; }
 
  private:
   friend class StoredArtifactSink;
 
   [[nodiscard]] Result<void> change_state(const std::string& key, std::optional<Json> value,
                                           std::optional<std::uint64_t> expected_version);
+  [[nodiscard]] Result<void> check_own_content(const Reference& reference);
   [[nodiscard]] Result<void> take_artifact_name(const std::string& name);
   [[nodiscard]] Result<void> admit(std::size_t items, std::size_t bytes, std::string_view what);
   [[nodiscard]] std::string derived_bytes(std::string_view purpose, std::uint64_t ordinal) const;
@@ -98,7 +99,7 @@ class RuntimeExecutionContext final : public ExecutionContext {
   [[nodiscard]] std::optional<Json> recorded_answer(std::string_view kind, const std::string& key);
 
   ContextServices& services_;
-  const Intent intent_;
+  const std::shared_ptr<const Intent> intent_;
   const base::Uuid execution_;
   const std::string execution_id_;
   const std::string seed_;

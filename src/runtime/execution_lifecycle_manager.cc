@@ -37,10 +37,16 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::carry_out(Execution exe
   if (outcome) publish_events(execution);
   auto result = co_await complete_execution(execution, outcome);
 
-  execution.tracked->running = false;
-  execution.tracked->result = result;
-  for (const auto duplicate : std::exchange(execution.tracked->waiting, {})) duplicate.resume();
+  hand_over(*execution.tracked, result);
   co_return result;
+}
+
+// To the duplicates that wait for it. Later ones read it in the log, so it is kept only when the log cannot tell.
+void ExecutionLifecycleManager::hand_over(TrackedExecution& tracked, const Result<ExecutionResult>& result) {
+  tracked.running = false;
+  tracked.ended = true;
+  if (!result || !tracked.waiting.empty()) tracked.result = result;
+  for (const auto duplicate : std::exchange(tracked.waiting, {})) duplicate.resume();
 }
 
 // Stage 1: is it valid, is it supported, was it seen before?
@@ -74,10 +80,11 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::create_e
   execution.seed = base::to_hex(random_bytes(16));
   execution.handler = std::move(acceptance.handler);
   execution.accepted_steady_us = parts_.clock.steady_us();
-  execution.intent = std::move(intent);
-  const Intent& in = execution.intent;
+  execution.intent = std::make_shared<const Intent>(std::move(intent));
+  const Intent& in = *execution.intent;
 
   std::vector<base::RecordDraft> drafts;
+  drafts.reserve(3);
   const auto add = [&](RecordType type, std::string payload, std::uint32_t attempt) {
     drafts.push_back(draft_record(type, in.tenant_id, std::move(payload), execution.id, attempt));
   };
@@ -123,7 +130,8 @@ Result<void> ExecutionLifecycleManager::handle_artifacts(Execution& execution, R
   TRY(HandlerResult answer, std::move(outcome));
   TRY(RuntimeExecutionContext::check_result(answer.value));
   PendingCommit& commit = execution.context->commit();
-  TRY(parts_.decisions.decide(commit, execution.intent.tenant_id));
+  execution.commit.reserve(7);  // of every kind one, as a rule
+  TRY(parts_.decisions.decide(commit, execution.intent->tenant_id));
   append_artifact_records(commit, execution.context->owner(), execution.commit);
   execution.value = std::move(answer.value);
   return {};
@@ -138,7 +146,7 @@ void ExecutionLifecycleManager::publish_events(Execution& execution) {
 Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Execution& execution,
                                                                             const Result<void>& outcome) {
   const std::int64_t duration_us = parts_.clock.steady_us() - execution.accepted_steady_us;
-  const std::string& tenant = execution.intent.tenant_id;
+  const std::string& tenant = execution.intent->tenant_id;
   std::optional<Error> error;
   if (outcome) {
     execution.commit.push_back(draft_record(RecordType::execution_completed, tenant,
@@ -154,7 +162,8 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
       execution.commit, static_cast<std::uint16_t>(RecordType::references_registered), &base::RecordDraft::type);
   const auto after_references = std::distance(references_at, execution.commit.end()) - 1;
   auto receipt = append(*execution.tracked, std::exchange(execution.commit, {}));
-  if (!receipt) co_return std::unexpected(receipt.error());
+  // It was accepted, or may have been: whoever opens the log again goes on with it.
+  if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
   if (outcome) parts_.decisions.decided_at(execution.context->commit(), tenant, receipt->last_position);
   parts_.decisions.ended(execution.tracked, receipt->last_position);
 
@@ -163,14 +172,17 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
   }
   ExecutionResult result;
   result.execution_id = execution.id.text();
-  result.intent_id = execution.intent.intent_id;
-  result.intent_type = execution.intent.intent_type;
+  result.intent_id = execution.intent->intent_id;
+  result.intent_type = execution.intent->intent_type;
   result.tenant_id = tenant;
   result.status = outcome ? ExecutionStatus::completed : ExecutionStatus::failed;
   result.error = std::move(error);
   result.duration_us = duration_us;
   result.position = receipt->last_position;
-  if (outcome) add_outcome(execution.context->commit(), execution.value, receipt->time_us - after_references, result);
+  if (outcome) {
+    add_outcome(std::move(execution.context->commit()), std::move(execution.value), receipt->time_us - after_references,
+                result);
+  }
   co_return result;
 }
 
@@ -207,7 +219,7 @@ namespace {
 // Waits until the execution that came first has ended.
 struct FirstEnded {
   TrackedExecution& first;
-  [[nodiscard]] bool await_ready() const noexcept { return first.result.has_value(); }
+  [[nodiscard]] bool await_ready() const noexcept { return first.ended; }
   void await_suspend(std::coroutine_handle<> duplicate) const { first.waiting.push_back(duplicate); }
   void await_resume() const noexcept {}
 };
@@ -218,9 +230,10 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::first_result(Binding bi
   if (binding.tracked) {
     const TrackedPtr first = binding.tracked;
     // Left unfinished by an earlier process, and nobody has resumed it yet: this submission does.
-    if (!first->running && !first->result) spawn(resume_for_waiting(first));
+    if (!first->running && !first->ended) spawn(resume_for_waiting(first));
     co_await FirstEnded{*first};
-    co_return *first->result;
+    if (first->result) co_return *first->result;
+    binding.row = first->row;
   }
   co_await move_to(parts_.handlers);  // reading the log may take a while
   auto history = read_history(parts_.log.log(), binding.row);
@@ -235,11 +248,10 @@ Task<void> ExecutionLifecycleManager::resume_for_waiting(TrackedPtr execution) {
 }
 
 Task<Result<ExecutionResult>> ExecutionLifecycleManager::resume(TrackedPtr tracked) {
-  if (tracked->running || tracked->result) co_return co_await first_result({tracked, tracked->row, ""});
+  if (tracked->running || tracked->ended) co_return co_await first_result({tracked, tracked->row, ""});
   auto execution = restore_execution(tracked);
   if (!execution) {
-    tracked->result = std::unexpected(execution.error());
-    for (const auto duplicate : std::exchange(tracked->waiting, {})) duplicate.resume();
+    hand_over(*tracked, std::unexpected(execution.error()));
     co_return std::unexpected(execution.error());
   }
   co_return co_await carry_out(*std::move(execution));
@@ -249,21 +261,22 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_
   TRY(const auto history, read_history(parts_.log.log(), tracked->row));
   TRY(const HandlerIdentity identity, handler_from_history(history));
   Execution execution;
-  TRY(execution.intent, intent_from_history(history));
+  TRY(Intent intent, intent_from_history(history));
+  execution.intent = std::make_shared<const Intent>(std::move(intent));
   TRY(execution.seed, seed_from_history(history));
   execution.id = history.front().execution;
   execution.attempt = tracked->row.attempt + 1;
-  execution.handler = parts_.registry.find(execution.intent.intent_type, identity.version);
+  execution.handler = parts_.registry.find(execution.intent->intent_type, identity.version);
   execution.missing_handler = fmt::format(
       "the execution began under '{}' version {} ({}/{}), which this process has not registered; register it "
       "and submit the work again",
-      execution.intent.intent_type, identity.version, identity.domain_service, identity.handler);
+      execution.intent->intent_type, identity.version, identity.domain_service, identity.handler);
   execution.tracked = tracked;
   const std::int64_t waited_us = parts_.clock.wall_us() - history.front().time_us;
   execution.accepted_steady_us = parts_.clock.steady_us() - waited_us;
 
   std::vector<base::RecordDraft> drafts;
-  drafts.push_back(draft_record(RecordType::execution_started, execution.intent.tenant_id,
+  drafts.push_back(draft_record(RecordType::execution_started, execution.intent->tenant_id,
                                 started_payload(execution.attempt, parts_.log.epoch()), execution.id,
                                 execution.attempt));
   TRY(const auto receipt, append(*tracked, std::move(drafts)));

@@ -56,7 +56,7 @@ class ExecutionLifecycleManager {
     std::optional<Error> refusal;
   };
   struct Execution {
-    Intent intent;
+    std::shared_ptr<const Intent> intent;
     base::Uuid id;
     std::string seed;
     std::uint32_t attempt = 1;
@@ -79,6 +79,7 @@ class ExecutionLifecycleManager {
   [[nodiscard]] Task<Result<ExecutionResult>> complete_execution(Execution& execution, const Result<void>& outcome);
 
   [[nodiscard]] Task<Result<ExecutionResult>> carry_out(Execution execution);
+  void hand_over(TrackedExecution& tracked, const Result<ExecutionResult>& result);
   [[nodiscard]] Task<Result<ExecutionResult>> first_result(Binding binding);
   [[nodiscard]] Task<void> resume_for_waiting(TrackedPtr execution);
   [[nodiscard]] Result<Execution> restore_execution(const TrackedPtr& tracked);

@@ -162,16 +162,16 @@ Error recordable(Error error) {
   return error;
 }
 
-void add_outcome(const PendingCommit& commit, const Json& value, std::int64_t committed_us, ExecutionResult& result) {
-  result.value = value;
-  for (const PendingArtifact& pending : commit.artifacts) result.artifacts.push_back(pending.artifact);
-  for (const PendingEvent& event : commit.events) {
-    result.events.push_back({event.event_id, event.draft.type, event.draft.topic});
+void add_outcome(PendingCommit commit, Json value, std::int64_t committed_us, ExecutionResult& result) {
+  result.value = std::move(value);
+  result.artifacts.reserve(commit.artifacts.size());
+  for (PendingArtifact& pending : commit.artifacts) result.artifacts.push_back(std::move(pending.artifact));
+  result.events.reserve(commit.events.size());
+  for (PendingEvent& event : commit.events) {
+    result.events.push_back({std::move(event.event_id), std::move(event.draft.type), std::move(event.draft.topic)});
   }
-  for (const Reference& reference : commit.references) {
-    result.references.push_back(reference);
-    result.references.back().created_at_us = committed_us;
-  }
+  result.references = std::move(commit.references);
+  for (Reference& reference : result.references) reference.created_at_us = committed_us;
 }
 
 }  // namespace symphainy::runtime

@@ -27,6 +27,6 @@ namespace symphainy::runtime {
 [[nodiscard]] Error recordable(Error error);
 
 /// Adds what a completed execution has committed.
-void add_outcome(const PendingCommit& commit, const Json& value, std::int64_t committed_us, ExecutionResult& result);
+void add_outcome(PendingCommit commit, Json value, std::int64_t committed_us, ExecutionResult& result);
 
 }  // namespace symphainy::runtime

@@ -13,10 +13,6 @@ namespace {
 
 using public_works::ExecutionRow;
 
-std::string key_of(const base::LogRecord& record) {
-  return std::string(record.execution.view());
-}
-
 std::uint32_t count_of(const Json& list) {
   return static_cast<std::uint32_t>(list.size());
 }
@@ -36,14 +32,13 @@ void describe(ExecutionRow& row, Payload& intent) {
 Projection::Projection(std::vector<ExecutionRow> live) {
   for (ExecutionRow& row : live) {
     const auto id = base::Uuid::parse(row.execution_id);
-    if (id) live_.emplace(std::string(id->view()), std::move(row));
+    if (id) live_.emplace(*id, std::move(row));
   }
 }
 
 ExecutionRow& Projection::live(const base::LogRecord& record, std::uint64_t batch_first_position) {
-  const std::string key = key_of(record);
-  Row& row = live_[key];
-  touched_.insert(key);
+  Row& row = live_[record.execution];
+  touched_.insert(record.execution);
   if (row.batches.empty() || row.batches.back() != batch_first_position) row.batches.push_back(batch_first_position);
   return row;
 }
@@ -67,23 +62,11 @@ Result<void> Projection::fold(const base::LogRecord& record, std::uint64_t batch
                             record_name(record.type), record.type_version),
                 "unknown_record_type");
   }
-  const auto parsed = Json::parse(record.payload);
-  if (!parsed) {
-    return fail(ErrorCode::corrupt, fmt::format("position {}: the payload of a type {} record is no JSON: {}",
-                                                record.position, record.type, parsed.error().message));
-  }
-  const Json& payload = *parsed;
-  Payload members(payload);
   switch (type) {
+    // These tell the fold nothing beyond their header, so their payload is not parsed.
     case RecordType::store_created:
     case RecordType::partition_opened:
       return {};
-    case RecordType::intent_type_registered:
-      return fold_registration(record, payload);
-    case RecordType::intent_accepted:
-      return fold_accepted(record, payload, batch);
-    case RecordType::intent_rejected:
-      return fold_rejected(record, payload, batch);
     case RecordType::execution_created:
     case RecordType::context_observed:
       live(record, batch);
@@ -91,6 +74,30 @@ Result<void> Projection::fold(const base::LogRecord& record, std::uint64_t batch
     case RecordType::execution_started:
       live(record, batch).attempt = record.attempt;
       return {};
+    case RecordType::execution_completed:
+      live(record, batch);
+      end(record, "completed");
+      return {};
+    default:
+      break;
+  }
+  const auto parsed = Json::parse(record.payload);
+  if (!parsed) {
+    return fail(ErrorCode::corrupt, fmt::format("position {}: the payload of a type {} record is no JSON: {}",
+                                                record.position, record.type, parsed.error().message));
+  }
+  return fold_payload(record, *parsed, batch);
+}
+
+Result<void> Projection::fold_payload(const base::LogRecord& record, const Json& payload, std::uint64_t batch) {
+  Payload members(payload);
+  switch (static_cast<RecordType>(record.type)) {
+    case RecordType::intent_type_registered:
+      return fold_registration(record, payload);
+    case RecordType::intent_accepted:
+      return fold_accepted(record, payload, batch);
+    case RecordType::intent_rejected:
+      return fold_rejected(record, payload, batch);
     case RecordType::artifacts_handled:
       live(record, batch).artifacts = count_of(members.array("artifacts"));
       break;
@@ -106,10 +113,6 @@ Result<void> Projection::fold(const base::LogRecord& record, std::uint64_t batch
       live(record, batch).events = count_of(members.array("events"));
       TRY(fold_events(record, payload));
       break;
-    case RecordType::execution_completed:
-      live(record, batch);
-      end(record, "completed");
-      break;
     case RecordType::execution_failed: {
       Row& row = live(record, batch);
       Payload error(members.object("error"));
@@ -121,6 +124,8 @@ Result<void> Projection::fold(const base::LogRecord& record, std::uint64_t batch
     }
     case RecordType::events_published:
       changes_.cursors[members.text("publisher")] = members.number("position");
+      break;
+    default:
       break;
   }
   return members.complete(record);
@@ -166,14 +171,13 @@ Result<void> Projection::fold_rejected(const base::LogRecord& record, const Json
 }
 
 void Projection::end(const base::LogRecord& record, std::string status) {
-  const std::string key = key_of(record);
-  Row& row = live_[key];
+  Row& row = live_[record.execution];
   row.status = std::move(status);
   row.ended_us = record.time_us;
   row.ended_position = record.position;
   changes_.executions.push_back(std::move(row));
-  live_.erase(key);
-  touched_.erase(key);
+  live_.erase(record.execution);
+  touched_.erase(record.execution);
 }
 
 void Projection::count_session(const Row& row) {
@@ -277,7 +281,7 @@ Result<void> Projection::fold_registration(const base::LogRecord& record, const 
 }
 
 public_works::StateChanges Projection::take() {
-  for (const std::string& key : touched_) changes_.executions.push_back(live_.at(key));
+  for (const base::Uuid& id : touched_) changes_.executions.push_back(live_.at(id));
   touched_.clear();
   sessions_.clear();
   records_ = 0;

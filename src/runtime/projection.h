@@ -31,6 +31,7 @@ class Projection {
   void end(const base::LogRecord& record, std::string status);
   void count_session(const Row& row);
 
+  Result<void> fold_payload(const base::LogRecord& record, const Json& payload, std::uint64_t batch);
   Result<void> fold_accepted(const base::LogRecord& record, const Json& payload, std::uint64_t batch);
   Result<void> fold_rejected(const base::LogRecord& record, const Json& payload, std::uint64_t batch);
   Result<void> fold_references(const base::LogRecord& record, const Json& payload);
@@ -39,9 +40,9 @@ class Projection {
   Result<void> fold_events(const base::LogRecord& record, const Json& payload);
   Result<void> fold_registration(const base::LogRecord& record, const Json& payload);
 
-  std::unordered_map<std::string, Row> live_;              // by the execution's 16 bytes
-  std::unordered_set<std::string> touched_;                // keys of live_ changed since take()
-  std::unordered_map<std::string, std::size_t> sessions_;  // tenant and session → index in changes_.sessions
+  std::unordered_map<base::Uuid, Row, base::UuidHash> live_;  // by execution
+  std::unordered_set<base::Uuid, base::UuidHash> touched_;    // those of live_ changed since take()
+  std::unordered_map<std::string, std::size_t> sessions_;     // tenant and session → index in changes_.sessions
   public_works::StateChanges changes_;
   std::size_t records_ = 0;
 };

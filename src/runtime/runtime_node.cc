@@ -238,6 +238,7 @@ Result<std::size_t> RuntimeNode::resume() {
 void RuntimeNode::on_batches(const DurableBatches& batches) {
   surface_->hand_over(batches);
   if (!outbox_) return;
+  outbox_->offer(batches);
   const bool events = std::ranges::any_of(
       batches, [](const auto& batch) { return std::ranges::any_of(batch->records, queues_events); });
   if (events) relay_soon();
@@ -294,8 +295,9 @@ Task<Result<void>> RuntimeNode::everything_durable() {
 
 Result<void> RuntimeNode::drain() {
   if (outbox_) {
+    const std::uint64_t target = adapters_.log.durable_position();
     outbox_->wake();  // it is woken for events only, and shall also look past what has none
-    TRY(outbox_->wait_until(adapters_.log.durable_position()));
+    TRY(outbox_->wait_until(target));
     wait_for(adapters_.partition);  // the relay's marks are appended
     TRY(run_and_wait(everything_durable()));
   }

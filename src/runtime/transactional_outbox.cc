@@ -17,6 +17,8 @@ using public_works::OutgoingEvent;
 using public_works::StreamName;
 
 constexpr std::size_t kEventsPerPass = 4'096;
+// Beyond this much the relay is behind and reads the log instead: memory stays bounded.
+constexpr std::size_t kMaxOfferedRecords = 16'384;
 
 // A CloudEvents 1.0 object; the extension attributes are lower-case letters and digits, as the specification asks.
 std::string cloud_event(const Json& queued, const base::LogRecord& record, const OutboxOrigin& origin) {
@@ -60,6 +62,15 @@ Result<void> append_events(const base::LogRecord& record, const OutboxOrigin& or
   return members.complete(record);
 }
 
+Result<void> append_events(const base::LogBatch& batch, const OutboxOrigin& origin, std::uint64_t cursor,
+                           std::vector<PendingOutboxEvent>& out) {
+  for (const base::LogRecord& record : batch.records) {
+    if (record.position <= cursor || static_cast<RecordType>(record.type) != RecordType::events_queued) continue;
+    TRY(append_events(record, origin, out));
+  }
+  return {};
+}
+
 // The id of the stream's event with that sequence, looked for after a position; empty when there is none.
 Result<std::string> event_id_at(const public_works::EventLog& log, const StreamName& stream, std::uint64_t sequence,
                                 std::uint64_t after) {
@@ -95,12 +106,7 @@ Result<std::vector<PendingOutboxEvent>> get_pending_events(const public_works::E
   Result<void> outcome;
   scanned = cursor;
   TRY(log.read_batches(cursor + 1, [&](const base::LogBatch& batch) {
-    for (const base::LogRecord& record : batch.records) {
-      if (record.position <= cursor || !outcome) continue;
-      if (static_cast<RecordType>(record.type) == RecordType::events_queued) {
-        outcome = append_events(record, origin, events);
-      }
-    }
+    outcome = append_events(batch, origin, cursor, events);
     scanned = batch.last_position();
     return outcome && events.size() < limit;
   }));
@@ -118,6 +124,16 @@ TransactionalOutbox::TransactionalOutbox(std::string publisher_name, public_work
       origin_(origin),
       mark_(std::move(mark)),
       published_(cursor) {}
+
+void TransactionalOutbox::offer(const DurableBatches& batches) {
+  const std::lock_guard lock(mutex_);
+  if (offered_records_ > kMaxOfferedRecords) {
+    offered_.clear();
+    offered_records_ = 0;
+  }
+  offered_.insert(offered_.end(), batches.begin(), batches.end());
+  offered_records_ += batches.back()->last_position() - batches.front()->first_position() + 1;
+}
 
 void TransactionalOutbox::wake() {
   {
@@ -140,29 +156,55 @@ void TransactionalOutbox::relay() {
 }
 
 Result<void> TransactionalOutbox::publish_events() {
-  while (true) {
-    std::uint64_t cursor = 0;
+  // What becomes durable later wakes the relay again, and is published together with more.
+  const std::uint64_t target = log_.durable_position();
+  std::uint64_t cursor = 0;
+  do {
     {
       const std::lock_guard lock(mutex_);
       cursor = published_;
     }
     std::uint64_t scanned = cursor;
-    TRY(const auto events, get_pending_events(log_, origin_, cursor, kEventsPerPass, scanned));
+    TRY(auto events, next_events(cursor, scanned));
     TRY(publish(events));
     // Marked before anybody who waits is told: whoever drains finds the mark appended.
     if (!events.empty()) mark_(name_, events.back().position);
-    {
-      const std::lock_guard lock(mutex_);
-      published_ = scanned;
-      changed_.notify_all();
-    }
-    if (events.empty()) return {};
-  }
+    const std::lock_guard lock(mutex_);
+    cursor = published_ = scanned;
+    changed_.notify_all();
+  } while (cursor < target);
+  return {};
 }
 
-Result<void> TransactionalOutbox::publish(const std::vector<PendingOutboxEvent>& events) {
+// From what was offered when it goes on from the cursor, else from the log.
+Result<std::vector<PendingOutboxEvent>> TransactionalOutbox::next_events(std::uint64_t cursor, std::uint64_t& scanned) {
+  {
+    const std::lock_guard lock(mutex_);
+    const bool follows =
+        taken_.empty() || offered_.empty() || offered_.front()->first_position() == taken_.back()->last_position() + 1;
+    const bool too_many =
+        !taken_.empty() && taken_.back()->last_position() - taken_.front()->first_position() > kMaxOfferedRecords;
+    if (!follows || too_many) taken_.clear();
+    taken_.insert(taken_.end(), offered_.begin(), offered_.end());
+    offered_.clear();
+    offered_records_ = 0;
+  }
+  while (!taken_.empty() && taken_.front()->last_position() <= cursor) taken_.pop_front();
+  if (taken_.empty() || taken_.front()->first_position() > cursor + 1) {
+    return get_pending_events(log_, origin_, cursor, kEventsPerPass, scanned);
+  }
+  std::vector<PendingOutboxEvent> events;
+  std::size_t used = 0;
+  while (used < taken_.size() && events.size() < kEventsPerPass) {
+    TRY(append_events(*taken_[used], origin_, cursor, events));
+    scanned = taken_[used++]->last_position();
+  }
+  return events;
+}
+
+Result<void> TransactionalOutbox::publish(std::vector<PendingOutboxEvent>& events) {
   std::map<StreamName, std::vector<OutgoingEvent>> by_stream;
-  for (const PendingOutboxEvent& pending : events) by_stream[pending.stream].push_back(pending.event);
+  for (PendingOutboxEvent& pending : events) by_stream[pending.stream].push_back(std::move(pending.event));
   for (const auto& [stream, queued] : by_stream) {
     TRY(const std::uint64_t reached, published_sequence(stream, queued, events.back().position));
     const auto fresh = std::ranges::upper_bound(queued, reached, {}, &OutgoingEvent::sequence);

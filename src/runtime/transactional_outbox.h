@@ -20,6 +20,7 @@
 #include "public_works/abstractions/event_log.h"
 #include "public_works/abstractions/event_publisher.h"
 #include "public_works/abstractions/executor.h"
+#include "runtime/write_ahead_log.h"
 
 namespace symphainy::runtime {
 
@@ -51,6 +52,8 @@ class TransactionalOutbox {
   TransactionalOutbox(std::string publisher_name, public_works::EventPublisher& publisher, public_works::EventLog& log,
                       public_works::Executor& relay, OutboxOrigin origin, std::uint64_t cursor, MarkPublished mark);
 
+  /// Durable batches as they come, in order, so that what was just written need not be read back. One thread.
+  void offer(const DurableBatches& batches);
   /// Any thread: there may be something to publish.
   void wake();
   /// Publishes everything that is durable and pending. On the relay's executor.
@@ -60,7 +63,9 @@ class TransactionalOutbox {
 
  private:
   void relay();
-  [[nodiscard]] Result<void> publish(const std::vector<PendingOutboxEvent>& events);
+  [[nodiscard]] Result<std::vector<PendingOutboxEvent>> next_events(std::uint64_t cursor, std::uint64_t& scanned);
+  /// Takes the events' content; their positions stay.
+  [[nodiscard]] Result<void> publish(std::vector<PendingOutboxEvent>& events);
   [[nodiscard]] Result<std::uint64_t> published_sequence(const public_works::StreamName& stream,
                                                          const std::vector<public_works::OutgoingEvent>& events,
                                                          std::uint64_t pass_end);
@@ -74,10 +79,13 @@ class TransactionalOutbox {
 
   // The relay executor's.
   std::map<public_works::StreamName, std::uint64_t> last_sequence_;
+  std::deque<std::shared_ptr<const base::LogBatch>> taken_;  // from offered_
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool scheduled_ = false;   // guarded by mutex_, like the next two
+  DurableBatches offered_;  // without gaps up to the last one offered; guarded by mutex_, like the next four
+  std::size_t offered_records_ = 0;
+  bool scheduled_ = false;
   std::uint64_t published_;  // everything up to here is published
   std::optional<Error> stopped_;
 };

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/write_ahead_log.h"
 
+#include <iterator>
 #include <utility>
 
 #include "base/try.h"
 
 namespace symphainy::runtime {
-namespace {
 
 Error outcome_unknown(const Error& cause) {
   return Error{ErrorCode::unknown,
@@ -16,8 +16,6 @@ Error outcome_unknown(const Error& cause) {
                "outcome_unknown",
                {}};
 }
-
-}  // namespace
 
 base::RecordDraft draft_record(RecordType type, std::string tenant, std::string payload, const base::Uuid& execution,
                                std::uint32_t attempt) {
@@ -50,8 +48,10 @@ bool WriteAheadLog::Durable::await_ready() const noexcept {
 }
 
 void WriteAheadLog::Durable::await_suspend(std::coroutine_handle<> waiting) {
-  CHECK(log_.waiters_.empty() || log_.waiters_.back().position <= position_);
-  log_.waiters_.push_back({position_, waiting});
+  auto& waiters = log_.waiters_;
+  auto behind = waiters.end();
+  while (behind != waiters.begin() && std::prev(behind)->position > position_) --behind;
+  waiters.insert(behind, {position_, waiting});
 }
 
 Result<void> WriteAheadLog::Durable::await_resume() const {

@@ -27,6 +27,9 @@ using DurableBatches = std::vector<std::shared_ptr<const base::LogBatch>>;
 [[nodiscard]] base::RecordDraft draft_record(RecordType type, std::string tenant, std::string payload,
                                              const base::Uuid& execution = {}, std::uint32_t attempt = 0);
 
+/// The answer to whoever depends on what was being written when the log stopped.
+[[nodiscard]] Error outcome_unknown(const Error& cause);
+
 class WriteAheadLog final : public public_works::EventLogListener {
  public:
   /// `on_batches` is called on the log's thread with every durable group, before anybody who waits for it goes on.
@@ -70,7 +73,7 @@ class WriteAheadLog final : public public_works::EventLogListener {
   const std::function<void(const DurableBatches&)> on_batches_;
   std::uint64_t durable_ = 0;
   std::optional<Error> stopped_;
-  std::deque<Waiter> waiters_;  // ascending positions: a batch is waited for right after it was appended
+  std::deque<Waiter> waiters_;  // ascending positions; most wait right after they appended, those who drain may not
 };
 
 }  // namespace symphainy::runtime

@@ -28,6 +28,7 @@ CLEAN = {
         '#include "public_works/adapters/memory/memory_clock.h"\n#include "runtime/write_ahead_log.h"\n',
     "src/cli/wal.cc": '#include "runtime/write_ahead_log.h"\n',
     "tests/public_works/clock_test.cc": CONTRACT,
+    "tests/public_works/CMakeLists.txt": "symphainy_test(contract_test SOURCES clock_test.cc)\n",
     "tools/tool.sh": "",
     "Makefile": "build test: x\n",
     "README.md": "Run `make test`. See [the map](ARCHITECTURE.md#map).\n```sh\nmake build\nsymphainy wal verify --data d\n```\n",
@@ -139,6 +140,11 @@ class Checks(unittest.TestCase):
     def test_an_adapter_that_does_not_exist_is_refused(self):
         self.write("tests/public_works/clock_test.cc", CONTRACT.replace("system", "redis"))
         self.refuses("contracts.py", "no adapter 'redis'")
+
+    def test_a_test_that_is_not_built_is_refused(self):
+        self.write("tests/public_works/alarm_clock_test.cc", "")
+        self.write("tests/public_works/CMakeLists.txt", "symphainy_test(t SOURCES clock_test.cc new_alarm_clock_test.cc)\n")
+        self.refuses("contracts.py", "tests/public_works/alarm_clock_test.cc:1: ")
 
     def test_a_map_that_names_a_missing_folder_is_refused(self):
         self.write("ARCHITECTURE.md", CLEAN["ARCHITECTURE.md"].replace("tools/  ", "gone/\ntools/  "))

@@ -103,7 +103,7 @@ Ended Running::wait() {
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), read_whole(out_), read_whole(err_)};
 }
 
-std::unique_ptr<Running> ProgramTest::start(const Arguments& arguments) {
+std::unique_ptr<Running> ProgramTest::start(const Arguments& arguments, int output) {
   ::signal(SIGPIPE, SIG_IGN);
   const std::string stem = directory_ / ("output-" + std::to_string(count_++));
   int ends[2];
@@ -122,7 +122,7 @@ std::unique_ptr<Running> ProgramTest::start(const Arguments& arguments) {
   CHECK(process >= 0);
   if (process == 0) {
     ::dup2(ends[0], STDIN_FILENO);
-    ::dup2(out, STDOUT_FILENO);
+    ::dup2(output >= 0 ? output : out, STDOUT_FILENO);
     ::dup2(err, STDERR_FILENO);
     ::signal(SIGPIPE, SIG_DFL);
     if (::chdir(directory_.path().c_str()) == 0) ::execve(SYMPHAINY_BINARY, argument_list.data(), setting_list.data());

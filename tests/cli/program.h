@@ -37,6 +37,7 @@ class Running {
   void write(const std::string& text);  ///< to its stdin
   void close_input();
   void signal(int number);
+  [[nodiscard]] pid_t process() const noexcept { return process_; }
   /// Waits until its stdout holds that many lines.
   void wait_for_lines(std::size_t count);
   [[nodiscard]] Ended wait();
@@ -54,7 +55,8 @@ class ProgramTest : public ::testing::Test {
   using Arguments = std::vector<std::string>;
 
   Ended run(const Arguments& arguments, const std::string& input = "");
-  std::unique_ptr<Running> start(const Arguments& arguments);
+  /// With `output`, a descriptor, its stdout goes there and not into what wait() gives back.
+  std::unique_ptr<Running> start(const Arguments& arguments, int output = -1);
   void write_file(const std::string& name, const std::string& content);
 
   /// Ingests rows.csv for the tenant and profiles it; afterwards there is something to read.

@@ -142,6 +142,41 @@ TEST_F(RunInput, ALineBeyondEveryLimitIsRejectedAndTheNextOneRuns) {
   EXPECT_NE(ended.out.find("line_too_long"), std::string::npos);
 }
 
+TEST_F(RunInput, ALineMayBeAsLongAsAnIntentWithinTheLimitsNeedsAndNotLonger) {
+  // A byte of parameters or metadata takes up to six; 64 KiB are for everything else.
+  constexpr std::size_t kLongest = 6 * (300 + 200) + 64 * 1024;
+  write_file("symphainy.toml", "[limits]\nparameters_bytes = 300\nmetadata_bytes = 200\n");
+  const std::string fits = kIngest + std::string(kLongest - kIngest.size(), ' ');
+  const Ended ended = take(fits + "\n" + fits + " \n" + kIngest + "\n" + fits);
+  EXPECT_EQ(ended.code, 1) << ended.err;
+  ASSERT_EQ(sorted_lines(ended), (std::vector<std::uint64_t>{1, 2, 3, 4})) << "the line behind a long one went with it";
+  for (const Json& result : ended.json_lines()) {
+    const bool second = result.find("line")->as_uint64() == 2U;
+    EXPECT_EQ(text(result, "status"), second ? "rejected" : "completed") << result.dump();
+    if (!second) continue;
+    EXPECT_EQ(text(*result.find("error"), "code"), "line_too_long") << result.dump();
+    EXPECT_EQ(result.find("error")->find("details")->find("offset")->as_uint64(), kLongest);
+  }
+}
+
+TEST_F(RunInput, AnArrayBelow64MiBIsTakenAndALargerOneIsUnreadableInput) {
+  constexpr std::size_t kWhole = 64 * 1024 * 1024;
+  const std::string largest = "[" + kIngest + std::string(kWhole - kIngest.size() - 3, ' ') + "]";
+  write_file("largest.json", largest);
+  const Ended taken = take("", {"largest.json"});
+  EXPECT_EQ(taken.code, 0) << taken.err;
+  EXPECT_EQ(sorted_lines(taken), (std::vector<std::uint64_t>{1}));
+
+  write_file("larger.json", largest + " ");
+  for (const Ended& refused : {take("", {"larger.json"}), take(largest + " ")}) {
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_EQ(refused.out, "");
+    EXPECT_EQ(std::ranges::count(refused.err, '\n'), 1) << refused.err;
+    EXPECT_NE(refused.err.find("64 MiB"), std::string::npos) << refused.err;
+    EXPECT_NE(refused.err.find("NDJSON"), std::string::npos) << refused.err;
+  }
+}
+
 TEST_F(RunInput, ABrokenArrayIsUnreadableInput) {
   const Ended ended = take("[" + kIngest + ",");
   EXPECT_EQ(ended.code, 2);

@@ -15,6 +15,7 @@ for i in range(10000):
                       "idempotency_key": f"key-{i}", "actor": {"type": "user", "id": "kill-test"},
                       "parameters": {"bytes": "aGVsbG8=", "name": f"f{i}"}}))
 PY
+: >first.ndjson  # the loop below may look before the program in the background has opened it
 "$symphainy" run --data data --concurrency 256 intents.ndjson >first.ndjson 2>first.err &
 pid=$!
 # Killed as soon as some are acknowledged, whatever the machine's speed.

@@ -94,6 +94,29 @@ TEST_P(LineageStoreContract, AReferenceRegisteredAgainMovesToItsLastRecord) {
   EXPECT_THAT(ids(lineage_.list_references({}).value()), ElementsAre("a2.0", "a3.0"));
 }
 
+TEST_P(LineageStoreContract, ALocationIsKnownToTheTenantThatHasAReferenceToIt) {
+  const std::string stored = "artifact:" + std::string(64, 'a');
+  ReferenceRow to_stored = reference_at(2, 0, "a");
+  to_stored.location = stored;
+  ReferenceRow elsewhere = reference_at(3, 0, "a");
+  elsewhere.location = "https://host/file";
+  ReferenceRow theirs = reference_at(4, 0, "b");
+  theirs.location = "artifact:" + std::string(64, 'b');
+  apply({.position = 5, .references = {to_stored, elsewhere, theirs}});
+  EXPECT_TRUE(lineage_.has_location("a", stored).value());
+  EXPECT_TRUE(lineage_.has_location("a", elsewhere.location).value());
+  EXPECT_TRUE(lineage_.has_location("b", theirs.location).value());
+  EXPECT_FALSE(lineage_.has_location("a", theirs.location).value()) << "another tenant's";
+  EXPECT_FALSE(lineage_.has_location("b", elsewhere.location).value()) << "another tenant's";
+  EXPECT_FALSE(lineage_.has_location("c", stored).value());
+  for (const std::string& other : {stored + "a", stored.substr(0, 72), "artifact:" + std::string(64, 'A'),
+                                   std::string("artifact:"), std::string("artifact"), std::string()}) {
+    EXPECT_FALSE(lineage_.has_location("a", other).value()) << "not exactly it: " << other;
+  }
+  apply({.position = 9, .references = {reference_at(8, 0, "c")}});
+  EXPECT_TRUE(lineage_.has_location("a", stored).value()) << "later changes leave it";
+}
+
 TEST_P(LineageStoreContract, EveryFilterNarrowsAndPagesAreCompleteAndWithoutDuplicates) {
   std::vector<ReferenceRow> all;
   for (std::uint64_t at = 1; at <= 30; ++at) {
@@ -166,6 +189,7 @@ TEST_P(LineageStoreContract, ATenantsAnswersAreTheSameWhetherAnotherTenantExists
     ReferenceRow row = reference_at(at, 0, tenant);
     row.reference_id = "r" + std::to_string((at + 1) / 2);
     row.execution_id = "shared";
+    row.location = "artifact:" + std::to_string(at);
     const ProvenanceRow edge{at, tenant, row.reference_id, "r0", "wasDerivedFrom", "shared"};
     of_both.references.push_back(row);
     of_both.provenance.push_back(edge);
@@ -181,6 +205,11 @@ TEST_P(LineageStoreContract, ATenantsAnswersAreTheSameWhetherAnotherTenantExists
     EXPECT_EQ(lineage_.reference(a, id).value(), alone.lineage->reference(a, id).value());
     EXPECT_EQ(lineage_.sources_of(a, id).value(), alone.lineage->sources_of(a, id).value());
     EXPECT_EQ(lineage_.derived_from(a, id).value(), alone.lineage->derived_from(a, id).value());
+  }
+  for (std::uint64_t at = 1; at <= 20; ++at) {
+    const std::string location = "artifact:" + std::to_string(at);
+    EXPECT_EQ(lineage_.has_location("a", location).value(), at % 2 == 1);
+    EXPECT_EQ(lineage_.has_location("a", location).value(), alone.lineage->has_location("a", location).value());
   }
   for (const auto& filter : std::vector<ReferenceFilter>{
            {.scope = a}, {.scope = a, .execution_id = "shared"}, {.scope = a, .before_position = 9}}) {

@@ -80,7 +80,8 @@ class Context : public ::testing::Test {
   std::unique_ptr<RuntimeExecutionContext> open(char which = 'a', const std::string& tenant = "acme",
                                                 const std::string& seed = "seed", std::uint32_t attempt = 1) {
     Intent intent = Intent::create("t", tenant, "s", "o", {"user", "u"});
-    return std::make_unique<RuntimeExecutionContext>(services_, intent, execution(which), seed, attempt);
+    return std::make_unique<RuntimeExecutionContext>(services_, std::make_shared<const Intent>(std::move(intent)),
+                                                     execution(which), seed, attempt);
   }
 
   void append(std::vector<base::RecordDraft> drafts) { ASSERT_TRUE(log_.append(std::move(drafts))); }
@@ -503,6 +504,49 @@ TEST_F(Answers, OpenNoContentInTheLogOfAnotherTenant) {
   EXPECT_EQ(code_of(thief->open_reference(id)), ErrorCode::not_found);
 }
 
+TEST_F(Answers, OpenNoStoredContentThatTheTenantHasNoReferenceTo) {
+  const auto writer = open('w');
+  const Artifact secret =
+      writer->add_artifact({"secret", "text/plain", std::string(kMaxInlineArtifactBytes + 1, 'S')}).value();
+  ASSERT_TRUE(secret.location.starts_with("artifact:"));
+  const auto refer = [](RuntimeExecutionContext& context, const std::string& location) {
+    return context.register_reference({.type = "t", .name = "", .digest = "", .media_type = "", .location = location})
+        .value();
+  };
+  EXPECT_TRUE(writer->open_reference(refer(*writer, secret.location))) << "stored by this execution";
+  EXPECT_THAT(writer->commit().observations, IsEmpty()) << "its own additions need no recording";
+  commit(*writer);
+
+  const auto thief = open('t', "other");
+  const std::string nobodys = artifact_location(std::string(64, '0'));
+  const auto theirs = thief->open_reference(refer(*thief, secret.location));
+  const auto absent = thief->open_reference(refer(*thief, nobodys));
+  EXPECT_EQ(reason_of(theirs), "foreign_content");
+  EXPECT_EQ(reason_of(absent), "foreign_content") << "whether another tenant has it makes no difference";
+  EXPECT_EQ(code_of(theirs), code_of(absent));
+  EXPECT_EQ(reason_of(thief->open_reference(refer(*thief, "artifact:xyz"))), "foreign_content");
+  ASSERT_EQ(thief->commit().observations.size(), 3U);
+  EXPECT_EQ(thief->commit().observations.front().answer, thief->commit().observations.back().answer);
+
+  const auto colleague = open('c');
+  EXPECT_TRUE(colleague->open_reference(refer(*colleague, secret.location))) << "the tenant has a reference to it";
+  EXPECT_EQ(reason_of(colleague->open_reference(refer(*colleague, nobodys))), "foreign_content");
+}
+
+TEST_F(Additions, RefuseADigestThatIsNotTheOneTheLocationNames) {
+  const auto context = open();
+  const std::string digest = base::sha256("content").hex();
+  const auto refer = [&](const std::string& given, const std::string& location) {
+    return reason_of(context->register_reference(
+        {.type = "t", .name = "", .digest = given, .media_type = "", .location = location}));
+  };
+  EXPECT_EQ(refer(digest, artifact_location(digest)), "accepted");
+  EXPECT_EQ(refer("", artifact_location(digest)), "accepted");
+  EXPECT_EQ(refer(digest, "https://host/file"), "accepted");
+  EXPECT_EQ(refer(digest, artifact_location(base::sha256("other").hex())), "invalid_reference");
+  EXPECT_EQ(refer(digest, "artifact:xyz"), "invalid_reference");
+}
+
 // --- restoring
 
 TEST_F(Restored, AnswersAsRecordedAlthoughTheWorldHasMovedOn) {
@@ -557,6 +601,26 @@ TEST_F(Restored, AnswersAsRecordedAlthoughTheWorldHasMovedOn) {
   // What was not asked then is answered from now.
   EXPECT_EQ(again.get_state("k").value()->value, Json(2));
   EXPECT_GT(again.now_us(), times.second);
+}
+
+TEST_F(Restored, AnswersAsRecordedWhoseContentIsWhose) {
+  const std::string location = artifact_location(base::sha256(std::string(kMaxInlineArtifactBytes + 1, 'S')).hex());
+  const auto open_it = [&](RuntimeExecutionContext& context) {
+    const auto id =
+        context.register_reference({.type = "t", .name = "", .digest = "", .media_type = "", .location = location});
+    return reason_of(context.open_reference(*id));
+  };
+  const auto context = open();
+  EXPECT_EQ(open_it(*context), "foreign_content");
+  commit(*context);
+  const auto later = open('l');
+  ASSERT_TRUE(later->add_artifact({"a", "text/plain", std::string(kMaxInlineArtifactBytes + 1, 'S')}));
+  EXPECT_EQ(open_it(*later), "accepted");
+  commit(*later);
+  const auto restored = RuntimeExecutionContext::restore(services_, history_of(*context));
+  ASSERT_TRUE(restored) << restored.error().message;
+  EXPECT_EQ(open_it(**restored), "foreign_content");
+  EXPECT_EQ(open_it(*open('n')), "accepted") << "the world has moved on";
 }
 
 TEST_F(Restored, SerializesAsTheOneThatWasRecorded) {

@@ -87,6 +87,30 @@ class FailingPublisher final : public EventPublisher {
   std::size_t written_before_ = 0;
 };
 
+// Counts how often the log is read.
+class ReadCounter final : public public_works::EventLog {
+ public:
+  explicit ReadCounter(EventLog& inner) : inner_(inner) {}
+  void start(public_works::EventLogListener& listener) override { inner_.start(listener); }
+  Result<public_works::AppendReceipt> append(std::vector<base::RecordDraft> drafts) override {
+    return inner_.append(std::move(drafts));
+  }
+  Result<void> read_batches(std::uint64_t from,
+                            const std::function<bool(const base::LogBatch&)>& visit) const override {
+    ++reads_;
+    return inner_.read_batches(from, visit);
+  }
+  std::uint64_t durable_position() const override { return inner_.durable_position(); }
+  public_works::LogIdentity identity() const override { return inner_.identity(); }
+  const public_works::LogRecovery& recovery() const override { return inner_.recovery(); }
+  Result<void> close() override { return inner_.close(); }
+  [[nodiscard]] int reads() const { return reads_; }
+
+ private:
+  EventLog& inner_;
+  mutable int reads_ = 0;
+};
+
 class Outbox : public ::testing::Test {
  protected:
   Outbox() { log_.start(nobody_); }
@@ -112,8 +136,17 @@ class Outbox : public ::testing::Test {
   OutboxOrigin origin() { return {log_.identity(), 3}; }
   std::unique_ptr<TransactionalOutbox> open(EventPublisher& publisher, std::uint64_t cursor = 0) {
     return std::make_unique<TransactionalOutbox>(
-        "test", publisher, log_, relay_, origin(), cursor,
+        "test", publisher, counted_log_, relay_, origin(), cursor,
         [this](const std::string& name, std::uint64_t position) { marks_.emplace_back(name, position); });
+  }
+  /// The batches from a position on, as the log reports them when they are durable.
+  DurableBatches batches_from(std::uint64_t position) {
+    DurableBatches batches;
+    EXPECT_TRUE(log_.read_batches(position, [&](const base::LogBatch& batch) {
+      batches.push_back(std::make_shared<base::LogBatch>(batch));
+      return true;
+    }));
+    return batches;
   }
   void wake(TransactionalOutbox& outbox) {
     outbox.wake();
@@ -141,6 +174,7 @@ class Outbox : public ::testing::Test {
   SeededRandom random_{1};
   NobodyListens nobody_;
   MemoryEventLog log_{clock_, random_, std::make_shared<MemoryLogContents>()};
+  ReadCounter counted_log_{log_};
   ManualExecutor relay_{clock_};
   MemoryEventPublisher publisher_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> sequences_;
@@ -167,6 +201,63 @@ TEST_F(Outbox, PublishesWhatIsPendingOnceAndInOrder) {
   queue({"content"});
   wake(*outbox);
   EXPECT_EQ(published("content").back(), "content-4");
+}
+
+TEST_F(Outbox, PublishesWhatItIsOfferedWithoutReadingItBack) {
+  const auto outbox = open(publisher_);
+  for (int round = 0; round < 3; ++round) {
+    const std::uint64_t first = queue({"a", "b"});
+    append_something_else();
+    queue({"a"});
+    outbox->offer(batches_from(first));
+    wake(*outbox);
+  }
+  EXPECT_EQ(counted_log_.reads(), 0);
+  EXPECT_EQ(published("a").size(), 6U);
+  EXPECT_EQ(published("b").size(), 3U);
+}
+
+TEST_F(Outbox, ReadsWhatItWasNotOffered) {
+  const auto outbox = open(publisher_);
+  queue({"a"});
+  const std::uint64_t second = queue({"a"});
+  queue({"a"});
+  outbox->offer(batches_from(second));
+  wake(*outbox);
+  EXPECT_EQ(published("a").size(), 3U);
+  // A hole between two offers, and one that begins before the cursor.
+  queue({"a"});
+  outbox->offer(batches_from(queue({"a"})));
+  wake(*outbox);
+  outbox->offer(batches_from(second));
+  wake(*outbox);
+  EXPECT_EQ(published("a").size(), 5U);
+}
+
+TEST_F(Outbox, KeepsABoundedOfferAndLosesNothingBeyondIt) {
+  const auto outbox = open(publisher_);
+  constexpr std::size_t kCount = 40'000;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    const std::uint64_t position = queue({"a"});
+    if (i % 1'000 == 999) outbox->offer(batches_from(position - 999));
+  }
+  wake(*outbox);
+  EXPECT_GT(counted_log_.reads(), 0);
+  EXPECT_EQ(published("a").size(), kCount);
+}
+
+TEST_F(Outbox, RetriesWhatItWasOfferedWhenThePublisherFailed) {
+  FailingPublisher failing(publisher_);
+  const auto outbox = open(failing);
+  const std::uint64_t first = queue({"a", "a"});
+  outbox->offer(batches_from(first));
+  failing.fail_next(1, 1);
+  wake(*outbox);
+  const std::uint64_t second = queue({"a"});
+  outbox->offer(batches_from(second));
+  wake(*outbox);
+  EXPECT_EQ(published("a").size(), 3U);
+  EXPECT_EQ(counted_log_.reads(), 0);
 }
 
 TEST_F(Outbox, GoesOnAfterItsCursor) {

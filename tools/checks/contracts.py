@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every abstraction's contract suite runs on at least two adapters.
+"""Every abstraction's contract suite runs on at least two adapters, and every file of tests is built at all.
 
 An abstraction is a header in src/public_works/abstractions with a pure virtual function. A file of tests/public_works says
     // contract: event_log adapters: segment_log, memory
-and instantiates its suite (INSTANTIATE_TEST_SUITE_P or Types<...>) with each adapter it names.
+and instantiates its suite (INSTANTIATE_TEST_SUITE_P or Types<...>) with each adapter it names. A CMakeLists.txt below tests/
+names every *_test file: one that is not built passes for ever.
 """
 import re
 
@@ -51,6 +52,10 @@ def main():
     for name, (file, line, _) in suites.items():
         if name not in {h.stem for h in abstractions}:
             complaints.add(file, line, f"there is no abstraction src/public_works/abstractions/{name}.h")
+    built = " ".join(p.read_text() for p in sorted((root / "tests").rglob("CMakeLists.txt")))
+    for file in tree.files(root, ["tests"], {".cc", ".py", ".sh"}):
+        if file.stem.endswith("_test") and not re.search(rf"(?<!\w){re.escape(file.name)}\b", built):
+            complaints.add(file, 1, "no CMakeLists.txt below tests/ names it, so it is never run")
     complaints.finish("contracts", f"{len(abstractions)} abstractions, each on two adapters or more")
 
 

@@ -35,6 +35,8 @@ class LineageStore {
                                                                       const std::string& reference_id) = 0;
   /// Newest first.
   [[nodiscard]] virtual Result<std::vector<ReferenceRow>> list_references(const ReferenceFilter& filter) = 0;
+  /// Whether a reference of the tenant has exactly this location. Quick for those that begin with "artifact:".
+  [[nodiscard]] virtual Result<bool> has_location(const std::string& tenant, const std::string& location) = 0;
   /// Edges whose `derived` (sources_of) or whose `source` (derived_from) is the reference, in the order recorded.
   [[nodiscard]] virtual Result<std::vector<ProvenanceRow>> sources_of(const TenantScope& scope,
                                                                       const std::string& reference_id) = 0;

@@ -171,6 +171,12 @@ struct EventFilter {
   std::size_t limit = 100;
 };
 
+/// Where a list of state goes on: only keys behind this one, by (tenant, key). Empty: from the beginning.
+struct StateCursor {
+  std::string tenant;
+  std::string key;
+};
+
 /// apply() is called by one thread; every question may be asked from any thread.
 class StateStore {
  public:
@@ -198,9 +204,9 @@ class StateStore {
 
   /// Deleted keys are answered too (without a value), because their version counts on.
   [[nodiscard]] virtual Result<std::optional<StateRow>> state(const std::string& tenant, const std::string& key) = 0;
-  /// Keys that exist and begin with `prefix`, after the cursor `after`, in byte order (by tenant first).
+  /// Keys that exist and begin with `prefix`, behind the cursor, in byte order (by tenant first).
   [[nodiscard]] virtual Result<std::vector<StateRow>> list_state(const TenantScope& scope, const std::string& prefix,
-                                                                 const std::string& after, std::size_t limit) = 0;
+                                                                 const StateCursor& after, std::size_t limit) = 0;
 
   /// Oldest first.
   [[nodiscard]] virtual Result<std::vector<EventRow>> list_events(const EventFilter& filter) = 0;

@@ -12,6 +12,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -81,6 +82,31 @@ Task<Result<HandlerResult>> handle_make(const Intent& intent, ExecutionContext& 
   co_return add_everything(intent, context);
 }
 
+constexpr std::size_t kStoredBytes = 20'000;  // more than what travels in the log
+
+// Parameters: "store" (keep that much of the letter in the artifact store), "location" (register a reference to it
+// without having stored it), "open" (and read its content).
+Task<Result<HandlerResult>> handle_borrow(const Intent& intent, ExecutionContext& context) {
+  std::string location = text_of(intent, "location");
+  if (const std::string letter = text_of(intent, "store"); !letter.empty()) {
+    auto artifact = context.add_artifact({"stored", "text/plain", std::string(kStoredBytes, letter.front())});
+    if (!artifact) co_return std::unexpected(artifact.error());
+    if (location.empty()) location = artifact->location;
+  }
+  ReferenceDraft draft;
+  draft.type = "thing";
+  draft.location = location;
+  auto reference = context.register_reference(draft);
+  if (!reference) co_return std::unexpected(reference.error());
+  std::string bytes;
+  if (intent.parameters.find("open") != nullptr) {
+    const auto content = context.open_reference(*reference);
+    if (!content) co_return std::unexpected(content.error());
+    if (auto read = (*content)->read_at(0, 1, bytes); !read) co_return std::unexpected(read.error());
+  }
+  co_return HandlerResult{Json::object({{"read", bytes}})};
+}
+
 Json make_schema() {
   return Json::object({{"type", "object"},
                        {"properties", Json::object({{"source", Json::object({{"type", "string"}})},
@@ -131,6 +157,9 @@ class Phase2 : public ::testing::Test {
     const auto registered = (*runtime)->register_intent({.intent_type = "thing.make", .schema = make_schema()},
                                                         "things", "make", handle_make);
     if (!registered) throw std::runtime_error(registered.error().message);
+    const auto borrowing =
+        (*runtime)->register_intent({.intent_type = "thing.borrow"}, "things", "borrow", handle_borrow);
+    if (!borrowing) throw std::runtime_error(borrowing.error().message);
     return *std::move(runtime);
   }
   std::unique_ptr<Runtime> open() { return open(data_); }
@@ -249,7 +278,7 @@ TEST_F(Phase2, TheProjectionsAreRebuiltFromTheLogAndNothingIsPublishedTwice) {
   const auto answers = [this] {
     auto reader = read();
     return std::tuple(reader->state().list_executions({}).value(), reader->lineage().list_references({}).value(),
-                      reader->state().list_state(TenantScope::every_tenant(), "", "", 100).value());
+                      reader->state().list_state(TenantScope::every_tenant(), "", {}, 100).value());
   };
   const auto before = answers();
   const std::vector<std::string> lines = event_lines();
@@ -379,14 +408,109 @@ TEST_F(Phase2, UnknownReferencesCyclesAndOtherTenantsReferencesAreRefused) {
   EXPECT_THAT(reader->lineage().list_references({}).value(), SizeIs(1));
 }
 
+TEST_F(Phase2, KnowingTheDigestOfAnotherTenantsContentIsNotEnoughToReferToIt) {
+  const auto borrow = [&](Runtime& runtime, const std::string& tenant, Json parameters) {
+    return run(runtime, intent_for(tenant, std::move(parameters), "thing.borrow"));
+  };
+  const auto answers = [&](Runtime& runtime, const std::string& location) {
+    std::vector<std::string> found;
+    for (Json parameters :
+         {Json::object({{"location", location}}), Json::object({{"location", location}, {"open", true}}),
+          Json::object({{"location", location}, {"store", "z"}})}) {
+      const ExecutionResult result = borrow(runtime, "globex", std::move(parameters));
+      EXPECT_EQ(result.status, ExecutionStatus::failed);
+      Error error = result.error.value_or(Error{});
+      EXPECT_THAT(error.message, ::testing::HasSubstr(location));
+      // The only thing that differs between two executions.
+      if (const Json* id = error.details.find("reference_id")) {
+        const std::string text(*id->as_string());
+        if (const auto at = error.message.find(text); at != std::string::npos) error.message.erase(at, text.size());
+        error.details.erase("reference_id");
+      }
+      found.push_back(error.to_json().dump());
+    }
+    return found;
+  };
+
+  auto runtime = open();
+  const ExecutionResult stored = borrow(*runtime, "acme", Json::object({{"store", "s"}}));
+  ASSERT_EQ(stored.status, ExecutionStatus::completed) << stored.to_json().dump();
+  const std::string location = stored.references.front().location;
+  ASSERT_THAT(location, ::testing::StartsWith("artifact:"));
+  const auto beside_acme = answers(*runtime, location);
+  EXPECT_THAT(beside_acme.front(), ::testing::HasSubstr("foreign_content"));
+
+  // Its own tenant may, at once, folded or not.
+  const Json open_it = Json::object({{"location", location}, {"open", true}});
+  const ExecutionResult again = borrow(*runtime, "acme", open_it);
+  EXPECT_EQ(again.status, ExecutionStatus::completed) << again.to_json().dump();
+  EXPECT_EQ(again.value, Json::object({{"read", "s"}}));
+  // Who has the content may store it too, and owes nobody an explanation.
+  const ExecutionResult same = borrow(*runtime, "globex", Json::object({{"store", "s"}, {"open", true}}));
+  EXPECT_EQ(same.status, ExecutionStatus::completed) << same.to_json().dump();
+  EXPECT_EQ(same.references.front().location, location);
+  EXPECT_EQ(borrow(*runtime, "globex", open_it).status, ExecutionStatus::completed);
+  ASSERT_TRUE(runtime->close());
+
+  auto alone = open(directory_ / "alone");
+  EXPECT_EQ(answers(*alone, location), beside_acme) << "the answer tells whether another tenant has the content";
+  ASSERT_TRUE(alone->close());
+  auto reader = read();
+  public_works::ReferenceFilter theirs;
+  theirs.scope = TenantScope::only("globex");
+  EXPECT_THAT(reader->lineage().list_references(theirs).value(), SizeIs(2)) << "what was refused left nothing";
+}
+
+TEST_F(Phase2, WhatIsRebuiltFromTheLogStillKnowsWhoseContentItIs) {
+  std::string location;
+  {
+    auto runtime = open();
+    location = run(*runtime, intent_for("acme", Json::object({{"store", "s"}}), "thing.borrow")).references[0].location;
+    ASSERT_TRUE(runtime->close());
+  }
+  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(data_ + "/state.db" + suffix);
+  auto runtime = open();
+  const auto borrow = [&](const std::string& tenant) {
+    return error_name(run(*runtime, intent_for(tenant, Json::object({{"location", location}}), "thing.borrow")));
+  };
+  EXPECT_EQ(borrow("acme"), "none");
+  EXPECT_EQ(borrow("globex"), "foreign_content");
+}
+
+TEST_F(Phase2, ACallbackMaySubmitAgainAndARefusalComesBeforeSubmitReturns) {
+  auto runtime = open();
+  std::promise<Result<ExecutionResult>> second;
+  runtime->submit(intent_for("acme"), [&](const Result<ExecutionResult>&) {
+    runtime->submit(intent_for("acme"), [&](Result<ExecutionResult> result) { second.set_value(std::move(result)); });
+  });
+  auto ended = second.get_future();
+  ASSERT_EQ(ended.wait_for(kPatience), std::future_status::ready);
+  EXPECT_EQ(error_name(ended.get()), "none");
+  ASSERT_TRUE(runtime->close());
+  std::optional<std::string> refusal;
+  std::thread::id refused_on;
+  runtime->submit(intent_for("acme"), [&](const Result<ExecutionResult>& result) {
+    refusal = error_name(result);
+    refused_on = std::this_thread::get_id();
+  });
+  EXPECT_EQ(refusal, "closing");
+  EXPECT_EQ(refused_on, std::this_thread::get_id());
+}
+
 TEST_F(Phase2, AnExecutionLeftUnfinishedCompletesAsASecondAttempt) {
   Gate gate;
   auto runtime = open();
   ASSERT_TRUE(runtime->register_intent({.intent_type = "thing.wait"}, "things", "wait", gate.handler()));
   auto pending = submit(*runtime, intent_for("acme", Json::object(), "thing.wait"));
   const bool entered = gate.entered.get_future().wait_for(kPatience) == std::future_status::ready;
+  // Without state.db, which somebody is writing: it is built again from the log.
   const std::string copy = directory_ / "copy";
-  std::filesystem::copy(data_, copy, std::filesystem::copy_options::recursive);
+  std::filesystem::create_directory(copy);
+  for (const auto& entry : std::filesystem::directory_iterator(data_)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("state.db")) continue;
+    std::filesystem::copy(entry.path(), copy + "/" + name, std::filesystem::copy_options::recursive);
+  }
   gate.open.set_value();
   ASSERT_TRUE(entered);
   const ExecutionResult original = pending.get().value();

@@ -184,13 +184,13 @@ Result<std::optional<StateRow>> MemoryStateStore::state(const std::string& tenan
 }
 
 Result<std::vector<StateRow>> MemoryStateStore::list_state(const TenantScope& scope, const std::string& prefix,
-                                                           const std::string& after, std::size_t limit) {
+                                                           const StateCursor& after, std::size_t limit) {
   const std::scoped_lock lock(mutex_);
   std::vector<StateRow> rows;
   for (const auto& [name, row] : state_) {
     if (rows.size() >= limit) break;
     if (!row.value || !scope.covers(row.tenant) || !row.key.starts_with(prefix)) continue;
-    if (after.empty() || row.key > after) rows.push_back(row);
+    if (std::tie(row.tenant, row.key) > std::tie(after.tenant, after.key)) rows.push_back(row);
   }
   return rows;
 }
@@ -243,6 +243,12 @@ Result<std::vector<ReferenceRow>> MemoryStateStore::list_references(const Refere
     if (matches(filter, row)) rows.push_back(row);
   }
   return rows;
+}
+
+Result<bool> MemoryStateStore::has_location(const std::string& tenant, const std::string& location) {
+  const std::scoped_lock lock(mutex_);
+  return std::ranges::any_of(references_ | std::views::values,
+                             [&](const ReferenceRow& row) { return row.tenant == tenant && row.location == location; });
 }
 
 Result<std::vector<ProvenanceRow>> MemoryStateStore::sources_of(const TenantScope& scope,

@@ -98,6 +98,21 @@ Result<std::vector<ReferenceRow>> SqliteStateStore::list_references(const Refere
   return read_rows<ReferenceRow>(statement, read_reference);
 }
 
+Result<bool> SqliteStateStore::has_location(const std::string& tenant, const std::string& location) {
+  TRY(const Reader database, reader());
+  // Where the index is on some rows only, the question must repeat its condition word for word.
+  const bool indexed = location.starts_with("artifact:");
+  TRY(SqliteStatement statement,
+      database->prepare(indexed ? "SELECT 1 FROM data_references INDEXED BY data_references_by_artifact"
+                                  " WHERE tenant = ?1 AND location = ?2"
+                                  " AND location >= 'artifact:' AND location < 'artifact;' LIMIT 1"
+                                : "SELECT 1 FROM data_references INDEXED BY data_references_by_tenant"
+                                  " WHERE tenant = ?1 AND location = ?2 LIMIT 1"));
+  statement.bind(1, tenant);
+  statement.bind(2, location);
+  return statement.step();
+}
+
 Result<std::vector<ProvenanceRow>> SqliteStateStore::edges(const TenantScope& scope, const char* column,
                                                            const std::string& reference_id) {
   TRY(const Reader database, reader());

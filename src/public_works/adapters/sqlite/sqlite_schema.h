@@ -11,7 +11,7 @@
 
 namespace symphainy::public_works {
 
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 inline constexpr std::string_view kSchema = R"sql(
 CREATE TABLE meta (
@@ -88,6 +88,8 @@ CREATE TABLE data_references (
 CREATE UNIQUE INDEX data_references_by_id ON data_references (tenant, reference_id);
 CREATE INDEX data_references_by_tenant ON data_references (tenant);
 CREATE INDEX data_references_by_execution ON data_references (execution_id);
+CREATE INDEX data_references_by_artifact ON data_references (tenant, location)
+  WHERE location >= 'artifact:' AND location < 'artifact;';
 
 CREATE TABLE provenance (
   id INTEGER PRIMARY KEY,

@@ -218,23 +218,26 @@ Result<std::optional<StateRow>> SqliteStateStore::state(const std::string& tenan
 }
 
 Result<std::vector<StateRow>> SqliteStateStore::list_state(const TenantScope& scope, const std::string& prefix,
-                                                           const std::string& after, std::size_t limit) {
+                                                           const StateCursor& after, std::size_t limit) {
+  const auto& tenant = scope.tenant();
+  if (tenant && after.tenant > *tenant) return std::vector<StateRow>();
   TRY(const Reader database, reader());
   const std::string end = end_of_prefix(prefix);
-  std::string sql = "SELECT tenant, key, version, position, value FROM state WHERE value IS NOT NULL";
-  if (scope.tenant()) sql += " AND tenant = ?2";
   // One lower bound, the higher one: the index can start at one place only.
-  sql += after >= prefix && !after.empty() ? " AND key > ?3" : " AND key >= ?4";
+  const bool behind_key = tenant ? after.tenant == *tenant && after.key >= prefix : !after.tenant.empty();
+  std::string sql = "SELECT tenant, key, version, position, value FROM state WHERE value IS NOT NULL";
+  if (tenant) {
+    sql += behind_key ? " AND tenant = ?2 AND key > ?3" : " AND tenant = ?2 AND key >= ?4";
+  } else {
+    sql += behind_key ? " AND (tenant, key) > (?2, ?3) AND key >= ?4" : " AND key >= ?4";
+  }
   if (!end.empty()) sql += " AND key < ?5";
   sql += " ORDER BY tenant, key LIMIT ?1";
   TRY(SqliteStatement statement, database->prepare(sql));
   statement.bind(1, row_limit(limit));
-  if (scope.tenant()) statement.bind(2, *scope.tenant());
-  if (after >= prefix && !after.empty()) {
-    statement.bind(3, after);
-  } else {
-    statement.bind(4, prefix);
-  }
+  if (tenant || behind_key) statement.bind(2, tenant ? *tenant : after.tenant);
+  if (behind_key) statement.bind(3, after.key);
+  if (!tenant || !behind_key) statement.bind(4, prefix);
   if (!end.empty()) statement.bind(5, end);
   return read_rows<StateRow>(statement, read_state);
 }

@@ -51,7 +51,7 @@ class SqliteStateStore : public StateStore, public LineageStore {
   [[nodiscard]] Result<std::vector<SessionRow>> list_sessions(const TenantScope& scope, std::size_t limit) override;
   [[nodiscard]] Result<std::optional<StateRow>> state(const std::string& tenant, const std::string& key) override;
   [[nodiscard]] Result<std::vector<StateRow>> list_state(const TenantScope& scope, const std::string& prefix,
-                                                         const std::string& after, std::size_t limit) override;
+                                                         const StateCursor& after, std::size_t limit) override;
   /// The events of one record are never split, because the cursor is a position: the last one may exceed the limit.
   [[nodiscard]] Result<std::vector<EventRow>> list_events(const EventFilter& filter) override;
   [[nodiscard]] Result<std::map<std::pair<std::string, std::string>, std::uint64_t>> stream_sequences() override;
@@ -61,6 +61,7 @@ class SqliteStateStore : public StateStore, public LineageStore {
   [[nodiscard]] Result<std::optional<ReferenceRow>> reference(const TenantScope& scope,
                                                               const std::string& reference_id) override;
   [[nodiscard]] Result<std::vector<ReferenceRow>> list_references(const ReferenceFilter& filter) override;
+  [[nodiscard]] Result<bool> has_location(const std::string& tenant, const std::string& location) override;
   [[nodiscard]] Result<std::vector<ProvenanceRow>> sources_of(const TenantScope& scope,
                                                               const std::string& reference_id) override;
   [[nodiscard]] Result<std::vector<ProvenanceRow>> derived_from(const TenantScope& scope,

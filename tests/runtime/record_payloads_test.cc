@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every record that the runtime writes is canonical JSON: what reads it back and writes it again gets the same bytes,
+// and so the same digests.
+#include <cstdint>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/try.h"
+#include "public_works/adapters/memory/memory_artifact_store.h"
+#include "public_works/adapters/memory/memory_event_log.h"
+#include "public_works/adapters/memory/memory_event_publisher.h"
+#include "public_works/adapters/memory/memory_state_store.h"
+#include "public_works/adapters/memory/seeded_random.h"
+#include "public_works/adapters/system/system_clock.h"
+#include "public_works/adapters/system/thread_executor.h"
+#include "runtime/execution_context.h"
+#include "runtime/runtime_node.h"
+#include "runtime/wal_record.h"
+
+namespace symphainy::runtime {
+namespace {
+
+using public_works::MemoryLogContents;
+using public_works::ThreadExecutor;
+using ::testing::IsSupersetOf;
+
+// Whatever canonical form is about: the order of members, escapes, the shortest numbers, 64-bit integers.
+Json awkward() {
+  return Json::object({{"z", Json::array({1e21, 0.1, -0.0, 1e-7, 100.0, 5e-324})},
+                       {"\xF0\x9F\x98\x80", "after \xEF\xAC\xB3 in UTF-8, before it in UTF-16"},
+                       {"\xEF\xAC\xB3", nullptr},
+                       {"", true},
+                       {"a", "\x01\x1F\x7F\"\\/\b\f\n\r\t</script> \xE2\x80\xA8 ä"},
+                       {"a\n", Json::object({{"max", 18446744073709551615U}, {"beyond", 9007199254740993}})},
+                       {"A", Json::array({Json::object(), Json::array()})}});
+}
+const std::string kAwkwardText = "say \"no\"\\\n\x01 \xF0\x9F\x98\x80";
+
+// One of everything that a context knows; the reference it looks for is a parameter.
+Result<HandlerResult> do_everything(const Intent& intent, ExecutionContext& context) {
+  const std::string known(intent.parameters.find("known")->as_string().value());
+  (void)context.now_us();
+  for (const char* key : {"put", "never put"}) TRY(context.get_state(key));
+  TRY(context.get_reference(context.new_id()));
+  if (!known.empty()) TRY(context.get_reference(known));
+  TRY(context.add_artifact({"inline", kAwkwardText, std::string("\x00\xFF bytes", 8)}));
+  TRY(const Artifact stored, context.add_artifact({"stored", "", std::string(kMaxInlineArtifactBytes + 1, '\xFF')}));
+  TRY(context.add_event({"z.happened", awkward(), kAwkwardText, ""}));
+  TRY(context.add_event({"a.happened", Json(), "", "topic"}));
+  TRY(const std::string made, context.register_reference({.type = "thing",
+                                                          .name = kAwkwardText,
+                                                          .digest = stored.digest,
+                                                          .size = stored.size,
+                                                          .media_type = kAwkwardText,
+                                                          .location = stored.location,
+                                                          .metadata = awkward()}));
+  if (!known.empty()) TRY(context.track_provenance(made, known, Relation::was_revision_of));
+  TRY(context.put_state("put", awkward()));
+  TRY(context.put_state(kAwkwardText.substr(0, 8), Json(1.5)));
+  TRY(context.delete_state("deleted"));
+  if (intent.parameters.find("fail") != nullptr) {
+    return fail(ErrorCode::failed, kAwkwardText, "wanted", Json::object({{"z", awkward()}, {"a", 1}}));
+  }
+  return HandlerResult{Json::object({{"made", made}, {"awkward", awkward()}})};
+}
+
+Task<Result<HandlerResult>> handle(const Intent& intent, ExecutionContext& context) {
+  co_return do_everything(intent, context);
+}
+
+Intent rich_intent(const std::string& known) {
+  Intent intent = Intent::create("make", "acme", "session", "solution", {"user", kAwkwardText},
+                                 Json::object({{"known", known}, {"awkward", awkward()}}));
+  intent.metadata = awkward();
+  intent.idempotency_key = kAwkwardText + intent.intent_id;
+  intent.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  intent.deadline_us = intent.created_at_us + 3'600'000'000;
+  intent.priority = 9;
+  intent.parent = ParentExecution{"0192f0c1-2345-8abc-8def-0123456789ab", "step"};
+  return intent;
+}
+
+// A store opened twice, with executions of every outcome.
+std::shared_ptr<MemoryLogContents> rich_run() {
+  auto contents = std::make_shared<MemoryLogContents>();
+  public_works::SystemClock clock;
+  public_works::SeededRandom random(1);
+  public_works::MemoryStateStore store;
+  public_works::MemoryArtifactStore artifacts;
+  public_works::MemoryEventPublisher publisher;
+  for (int opening = 0; opening < 2; ++opening) {
+    public_works::MemoryEventLog log(clock, random, contents);
+    ThreadExecutor partition(clock, 1, "partition");
+    ThreadExecutor fold(clock, 1, "fold");
+    ThreadExecutor relay(clock, 1, "relay");
+    ThreadExecutor handlers(clock, 2, "handler");
+    NodeAdapters adapters{.owner = nullptr,
+                          .log = log,
+                          .state = store,
+                          .lineage = store,
+                          .artifacts = artifacts,
+                          .publisher = &publisher,
+                          .publisher_name = "memory",
+                          .partition = partition,
+                          .fold = fold,
+                          .relay = relay,
+                          .handlers = handlers,
+                          .clock = clock,
+                          .random = random,
+                          .log_sink = [](auto&&...) {}};
+    const auto node = RuntimeNode::open(std::move(adapters), RuntimeOptions()).value();
+    EXPECT_TRUE(node->register_intent({.intent_type = "make", .schema = Json::object({{"z", 0.5}, {"$comment", "ä"}})},
+                                      "things", "handle", handle));
+    const ExecutionResult first = node->execute(rich_intent("")).value();
+    EXPECT_EQ(first.status, ExecutionStatus::completed) << first.to_json().dump();
+    const std::string made = first.references.empty() ? "" : first.references.front().reference_id;
+    const ExecutionResult second = node->execute(rich_intent(made)).value();
+    EXPECT_EQ(second.status, ExecutionStatus::completed) << second.to_json().dump();
+    Intent failing = rich_intent(made);
+    failing.parameters["fail"] = Json(true);
+    EXPECT_EQ(node->execute(failing)->error->reason, "wanted");
+    Intent refused = rich_intent(made);
+    refused.intent_type = "unknown";
+    EXPECT_EQ(node->execute(refused)->status, ExecutionStatus::rejected);
+    EXPECT_TRUE(node->drain());
+    EXPECT_TRUE(node->close());
+  }
+  return contents;
+}
+
+TEST(RecordPayloads, AreCanonicalJsonWhateverTheRecord) {
+  const auto contents = rich_run();
+  std::set<std::string_view> seen;
+  for (const auto& batch : contents->batches) {
+    for (const base::LogRecord& record : batch->records) {
+      seen.insert(record_name(record.type));
+      const auto payload = Json::parse(record.payload);
+      ASSERT_TRUE(payload) << record.payload << ": " << payload.error().message;
+      EXPECT_EQ(payload->dump(), record.payload) << record_name(record.type) << " at " << record.position;
+    }
+  }
+  std::set<std::string_view> all;
+  for (std::uint16_t type = 0; type < 1'000; ++type) {
+    if (!record_name(type).empty()) all.insert(record_name(type));
+  }
+  EXPECT_THAT(all, IsSupersetOf({"StoreCreated", "EventsPublished"}));
+  EXPECT_EQ(seen, all) << "a type that this run does not write is not held to anything";
+}
+
+}  // namespace
+}  // namespace symphainy::runtime
