@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::uint64_t kFeatureLevel = 1;
 constexpr std::int64_t kRelayLingerUs = 10'000;
+constexpr std::int64_t kFoldLingerUs = 20'000;
 
 std::string store_created_payload() {
   std::string payload;
@@ -73,7 +74,8 @@ RuntimeNode::~RuntimeNode() {
 
 Result<void> RuntimeNode::start() {
   TRY(surface_, StateSurface::open(adapters_.state, adapters_.fold,
-                                   [this](Result<std::uint64_t> folded) { on_folded(std::move(folded)); }));
+                                   [this](Result<std::uint64_t> folded) { on_folded(std::move(folded)); },
+                                   {&adapters_.clock, kFoldLingerUs}));
   TRY(const auto registrations, adapters_.state.registrations());
   registry_.load(registrations);
   TRY(decisions_.load());
@@ -316,6 +318,7 @@ Result<void> RuntimeNode::close() {
   Result<void> closed = adapters_.log.close();
   // Timers and work already posted refer to this node; they are void, or have run, when these have.
   adapters_.relay.post([this] { relaying_.reset(); });
+  if (surface_) surface_->close();
   for (public_works::Executor* executor : {&adapters_.relay, &adapters_.fold, &adapters_.partition})
     wait_for(*executor);
   return closed ? drained : closed;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/state_surface.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "base/try.h"
@@ -10,6 +11,8 @@ namespace {
 
 // Large transactions make the fold fast; this bounds their memory.
 constexpr std::size_t kMaxRecordsPerTransaction = 65'536;
+// So many batches are worth a transaction, however little time has passed.
+constexpr std::size_t kBatchesWorthATransaction = 2'048;
 
 }  // namespace
 
@@ -40,53 +43,67 @@ Result<void> fold_log(const public_works::EventLog& log, public_works::StateStor
 }
 
 Result<std::unique_ptr<StateSurface>> StateSurface::open(public_works::StateStore& store,
-                                                         public_works::Executor& fold_executor, OnFolded on_folded) {
+                                                         public_works::Executor& fold_executor, OnFolded on_folded,
+                                                         FoldLinger linger) {
   TRY(auto live, store.live_executions());
   TRY(const std::uint64_t position, store.position());
   return std::unique_ptr<StateSurface>(
-      new StateSurface(store, fold_executor, std::move(on_folded), std::move(live), position));
+      new StateSurface(store, fold_executor, std::move(on_folded), linger, std::move(live), position));
 }
 
 StateSurface::StateSurface(public_works::StateStore& store, public_works::Executor& fold_executor, OnFolded on_folded,
-                           std::vector<public_works::ExecutionRow> live, std::uint64_t position)
+                           FoldLinger linger, std::vector<public_works::ExecutionRow> live, std::uint64_t position)
     : store_(store),
       fold_executor_(fold_executor),
       on_folded_(std::move(on_folded)),
+      linger_(linger),
       projection_(std::move(live)),
       folded_(position) {}
 
+StateSurface::~StateSurface() = default;
+
+void StateSurface::close() {
+  fold_executor_.post([this] { open_.reset(); });
+}
+
 void StateSurface::hand_over(const DurableBatches& batches) {
-  bool schedule = false;
-  {
-    const std::lock_guard lock(mutex_);
-    if (failed_) return;
-    waiting_.insert(waiting_.end(), batches.begin(), batches.end());
-    schedule = !std::exchange(scheduled_, true);
-  }
-  if (schedule) fold_executor_.post([this] { fold_waiting(); });
+  std::unique_lock lock(mutex_);
+  if (failed_) return;
+  waiting_.insert(waiting_.end(), batches.begin(), batches.end());
+  if (!waiting_.empty()) fold_soon(std::move(lock));
+}
+
+// At once when somebody waits or there is enough to fold, else when the linger is over.
+void StateSurface::fold_soon(std::unique_lock<std::mutex> lock) {
+  const bool at_once =
+      linger_.clock == nullptr || wanted_ > folded_.load() || waiting_.size() >= kBatchesWorthATransaction;
+  if (scheduled_ || (timer_set_ && !at_once)) return;
+  (at_once ? scheduled_ : timer_set_) = true;
+  lock.unlock();
+  if (at_once) return fold_executor_.post([this] { fold_waiting(); });
+  fold_executor_.post_at(linger_.clock->steady_us() + linger_.duration_us, [this, open = std::weak_ptr(open_)] {
+    if (!open.expired()) fold_waiting();
+  });
 }
 
 void StateSurface::fold_waiting() {
-  while (true) {
-    DurableBatches batches;
-    {
-      const std::lock_guard lock(mutex_);
-      if (waiting_.empty() || failed_) {
-        scheduled_ = false;
-        return;
-      }
-      batches.swap(waiting_);
-    }
-    const auto folded = fold(batches);
-    if (folded) continue;
-    {
-      const std::lock_guard lock(mutex_);
-      failed_ = folded.error();
-      waiting_.clear();
-    }
-    changed_.notify_all();
-    on_folded_(std::unexpected(folded.error()));
+  DurableBatches batches;
+  {
+    const std::lock_guard lock(mutex_);
+    batches.swap(waiting_);
   }
+  const auto folded = fold(batches);
+  std::unique_lock lock(mutex_);
+  scheduled_ = timer_set_ = false;
+  if (folded) {
+    if (!waiting_.empty()) fold_soon(std::move(lock));  // what came meanwhile gathers again
+    return;
+  }
+  failed_ = folded.error();
+  waiting_.clear();
+  lock.unlock();
+  changed_.notify_all();
+  on_folded_(std::unexpected(folded.error()));
 }
 
 Result<void> StateSurface::fold(const DurableBatches& batches) {
@@ -109,6 +126,11 @@ Result<void> StateSurface::fold(const DurableBatches& batches) {
 Result<void> StateSurface::wait_until(std::uint64_t position) {
   if (folded_ >= position) return {};
   std::unique_lock lock(mutex_);
+  wanted_ = std::max(wanted_, position);
+  if (!waiting_.empty() && !failed_) {
+    fold_soon(std::move(lock));
+    lock = std::unique_lock(mutex_);
+  }
   changed_.wait(lock, [&] { return folded_ >= position || failed_; });
   if (folded_ >= position) return {};
   return std::unexpected(*failed_);

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "public_works/abstractions/event_log.h"
+#include "public_works/abstractions/clock.h"
 #include "public_works/abstractions/executor.h"
 #include "public_works/abstractions/state_store.h"
 #include "runtime/projection.h"
@@ -23,6 +24,14 @@ namespace symphainy::runtime {
 /// owner.
 [[nodiscard]] Result<void> fold_log(const public_works::EventLog& log, public_works::StateStore& store);
 
+/// How long batches may gather before they are folded, so that one transaction takes many: its cost hardly depends on
+/// how many (measured: 20 ms instead of none raise 26,600 executions/s to 29,400). Nobody who waits for them waits so
+/// long.
+struct FoldLinger {
+  public_works::Clock* clock = nullptr;  ///< the fold executor's; nullptr: they are folded at once
+  std::int64_t duration_us = 0;
+};
+
 class StateSurface {
  public:
   /// Called on the fold's executor: after each transaction with the position reached, or once with the error that ended
@@ -31,7 +40,11 @@ class StateSurface {
   /// The store must be folded up to the log's end (fold_log) before anything is handed over.
   [[nodiscard]] static Result<std::unique_ptr<StateSurface>> open(public_works::StateStore& store,
                                                                   public_works::Executor& fold_executor,
-                                                                  OnFolded on_folded);
+                                                                  OnFolded on_folded, FoldLinger linger = {});
+  ~StateSurface();
+  /// From now on what the fold's timers find is void. The surface may be destroyed once the fold's executor has got
+  /// here.
+  void close();
 
   /// Any thread (the log's): batches in log order.
   void hand_over(const DurableBatches& batches);
@@ -43,19 +56,24 @@ class StateSurface {
 
  private:
   StateSurface(public_works::StateStore& store, public_works::Executor& fold_executor, OnFolded on_folded,
-               std::vector<public_works::ExecutionRow> live, std::uint64_t position);
+               FoldLinger linger, std::vector<public_works::ExecutionRow> live, std::uint64_t position);
+  void fold_soon(std::unique_lock<std::mutex> lock);
   void fold_waiting();
   [[nodiscard]] Result<void> fold(const DurableBatches& batches);
 
   public_works::StateStore& store_;
   public_works::Executor& fold_executor_;
   const OnFolded on_folded_;
-  Projection projection_;  // the fold executor's
+  const FoldLinger linger_;
+  Projection projection_;                                      // the fold executor's
+  std::shared_ptr<bool> open_ = std::make_shared<bool>(true);  // reset on the fold's executor
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  DurableBatches waiting_;  // guarded by mutex_, like the next two
+  DurableBatches waiting_;    // guarded by mutex_, like the next four
+  std::uint64_t wanted_ = 0;  // the furthest position that anybody waits for
   bool scheduled_ = false;
+  bool timer_set_ = false;
   std::optional<Error> failed_;
   std::atomic<std::uint64_t> folded_;
 };
