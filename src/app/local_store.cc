@@ -36,22 +36,30 @@ Result<std::shared_ptr<LocalStore>> LocalStore::open(const RuntimeOptions& optio
     spdlog::warn("cut a torn tail of {} bytes after position {} (never acknowledged)", found.cut_bytes,
                  found.last_position);
   }
-  TRY(store->state, open_state_for_writing(store->files, directory));
+  TRY(store->state, open_state_for_writing(store->files, directory, store->log->identity()));
   TRY(store->artifacts, public_works::FilesystemArtifactStore::open(store->files, directory.artifacts(),
                                                                     public_works::ArtifactAccess::read_write));
   store->publisher = std::make_unique<public_works::NdjsonEventPublisher>(store->files, directory.events());
   return store;
 }
 
+std::string state_origin(const public_works::LogIdentity& log) {
+  return fmt::format("{}/{}", log.store.text(), log.timeline.text());
+}
+
 Result<std::unique_ptr<SqliteStateStore>> open_state_for_writing(public_works::FileSystem& files,
-                                                                 const DataDirectory& directory) {
-  auto state = SqliteStateStore::open(directory.state(), SqliteStateStore::Mode::read_write);
+                                                                 const DataDirectory& directory,
+                                                                 const public_works::LogIdentity& log) {
+  const std::string origin = state_origin(log);
+  auto state = SqliteStateStore::open(directory.state(), SqliteStateStore::Mode::read_write, origin);
   if (state) return state;
   const Error& error = state.error();
-  if (error.code != ErrorCode::corrupt && error.reason != "schema_version") return state;
+  const bool useless =
+      error.code == ErrorCode::corrupt || error.reason == "schema_version" || error.reason == "another_log";
+  if (!useless) return state;
   spdlog::warn("dropping the projections, they are rebuilt from the log: {}", error.message);
   for (const char* suffix : {"", "-wal", "-shm"}) TRY(files.remove(directory.state() + suffix));
-  return SqliteStateStore::open(directory.state(), SqliteStateStore::Mode::read_write);
+  return SqliteStateStore::open(directory.state(), SqliteStateStore::Mode::read_write, origin);
 }
 
 }  // namespace symphainy::app

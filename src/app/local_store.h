@@ -39,9 +39,11 @@ struct LocalStore {
   public_works::ThreadExecutor partition;
 };
 
-/// The state store of a directory whose lock is held; one that is damaged or of another schema is dropped, because the
-/// log refills it.
+/// What state.db must have been folded from.
+[[nodiscard]] std::string state_origin(const public_works::LogIdentity& log);
+/// The state store of a directory whose lock is held; one that is damaged, of another schema or another log is dropped,
+/// because the log refills it.
 [[nodiscard]] Result<std::unique_ptr<public_works::SqliteStateStore>> open_state_for_writing(
-    public_works::FileSystem& files, const DataDirectory& directory);
+    public_works::FileSystem& files, const DataDirectory& directory, const public_works::LogIdentity& log);
 
 }  // namespace symphainy::app

@@ -47,8 +47,9 @@ class LocalReader final : public StoreReader {
   // crash nobody would, so we do it, under the lock, and let go of it.
   Result<std::unique_ptr<SqliteStateStore>> open_state() {
     const auto give_up = std::chrono::steady_clock::now() + kPatience;
+    const std::string origin = state_origin(log_->identity());
     while (true) {
-      auto state = SqliteStateStore::open(directory_.state(), SqliteStateStore::Mode::read_only);
+      auto state = SqliteStateStore::open(directory_.state(), SqliteStateStore::Mode::read_only, origin);
       if (state) {
         TRY(const std::uint64_t reached, (*state)->position());
         if (reached >= log_->durable_position()) return state;
@@ -70,7 +71,7 @@ class LocalReader final : public StoreReader {
   }
 
   Result<void> catch_up() {
-    TRY(const auto state, open_state_for_writing(files_, directory_));
+    TRY(const auto state, open_state_for_writing(files_, directory_, log_->identity()));
     return runtime::fold_log(*log_, *state);
   }
 

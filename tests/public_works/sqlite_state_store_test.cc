@@ -164,6 +164,20 @@ TEST_F(SqliteStateStoreTest, AnotherSchemaVersionIsNamedAndRefused) {
   }
 }
 
+TEST_F(SqliteStateStoreTest, AFileFoldedFromAnotherLogIsNamedAndRefused) {
+  const std::string path = path_ + ".mine";
+  ASSERT_TRUE(SqliteStateStore::open(path, Mode::read_write, "mine"));
+  for (const Mode mode : {Mode::read_write, Mode::read_only}) {
+    EXPECT_TRUE(SqliteStateStore::open(path, mode, "mine"));
+    EXPECT_TRUE(SqliteStateStore::open(path, mode));
+    const auto refused = SqliteStateStore::open(path, mode, "theirs");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::conflict);
+    EXPECT_EQ(refused.error().reason, "another_log");
+    EXPECT_THAT(refused.error().message, HasSubstr("(mine, not theirs)"));
+  }
+}
+
 TEST_F(SqliteStateStoreTest, AFileThatIsNoDatabaseIsCorruptAndNamed) {
   std::ofstream(path_) << std::string(5000, 'x');
   const auto refused = SqliteStateStore::open(path_, Mode::read_write);

@@ -293,6 +293,32 @@ TEST_F(Phase2, TheProjectionsAreRebuiltFromTheLogAndNothingIsPublishedTwice) {
   EXPECT_EQ(event_lines(), lines);
 }
 
+// state.db of a store with a longer log was copied here: its rows must not be shown, nor its position believed.
+TEST_F(Phase2, TheProjectionsOfAnotherLogAreReplaced) {
+  const std::string other = directory_ / "other";
+  for (const auto& [where, count] : {std::pair(data_, 2), std::pair(other, 5)}) {
+    const auto runtime = open(where);
+    for (int i = 0; i < count; ++i) reference_made(*runtime);
+    ASSERT_TRUE(runtime->close());
+  }
+  const auto executions_in = [&](const std::string& where) {
+    public_works::ExecutionFilter filter;
+    filter.scope = TenantScope::only("acme");
+    return read(where)->state().list_executions(filter).value();
+  };
+  const auto before = executions_in(data_);
+  ASSERT_EQ(before.size(), 2U);
+  for (const char* suffix : {"-wal", "-shm"}) std::filesystem::remove(data_ + "/state.db" + suffix);
+  const auto overwrite = std::filesystem::copy_options::overwrite_existing;
+  std::filesystem::copy_file(other + "/state.db", data_ + "/state.db", overwrite);
+  EXPECT_EQ(executions_in(data_), before) << "a reader that finds no owner replaces them";
+  std::filesystem::copy_file(other + "/state.db", data_ + "/state.db", overwrite);
+  const auto runtime = open();
+  reference_made(*runtime);
+  ASSERT_TRUE(runtime->close());
+  EXPECT_EQ(executions_in(data_).size(), 3U) << "so does an owner";
+}
+
 TEST_F(Phase2, AnIdempotencyKeyStandsForOneExecutionAlsoAfterReopening) {
   Intent intent = intent_for("acme");
   intent.idempotency_key = "key";

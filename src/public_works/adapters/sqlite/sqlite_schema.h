@@ -16,7 +16,7 @@ inline constexpr int kSchemaVersion = 2;
 inline constexpr std::string_view kSchema = R"sql(
 CREATE TABLE meta (
   name TEXT PRIMARY KEY,
-  value INTEGER NOT NULL
+  value NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE executions (

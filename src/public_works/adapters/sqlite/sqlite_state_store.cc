@@ -66,7 +66,8 @@ SqliteStateStore::~SqliteStateStore() {
   if (writer_) static_cast<void>(writer_->checkpoint_and_truncate());
 }
 
-Result<std::unique_ptr<SqliteStateStore>> SqliteStateStore::open(const std::string& path, Mode mode) {
+Result<std::unique_ptr<SqliteStateStore>> SqliteStateStore::open(const std::string& path, Mode mode,
+                                                                 const std::string& origin) {
   std::unique_ptr<SqliteDatabase> writer;
   if (mode == Mode::read_write) {
     TRY(writer, SqliteDatabase::open(path, SqliteMode::read_write));
@@ -78,29 +79,49 @@ Result<std::unique_ptr<SqliteStateStore>> SqliteStateStore::open(const std::stri
     }
   }
   std::unique_ptr<SqliteStateStore> store(new SqliteStateStore(path, std::move(writer)));
-  TRY(store->prepare_schema());
+  TRY(store->prepare_schema(origin));
   return store;
 }
 
-Result<void> SqliteStateStore::prepare_schema() {
+Result<void> SqliteStateStore::prepare_schema(const std::string& origin) {
   if (writer_) {
     TRY(const std::int64_t version, schema_version(*writer_));
     if (version == 0) {
       // One transaction: a database has all its tables or is still empty.
-      TRY(
-          writer_->run(fmt::format("BEGIN IMMEDIATE; {} INSERT INTO meta VALUES ('position', 0), ('epoch', 0), "
-                                   "('schema_version', {}); PRAGMA user_version={}; COMMIT;",
-                                   kSchema, kSchemaVersion, kSchemaVersion)));
+      TRY(writer_->run("BEGIN IMMEDIATE"));
+      TRY(writer_->run(std::string(kSchema)));
+      TRY(writer_->run(fmt::format("INSERT INTO meta VALUES ('position', 0), ('epoch', 0), ('schema_version', {})",
+                                   kSchemaVersion)));
+      {
+        TRY(SqliteStatement statement, writer_->prepare("INSERT INTO meta VALUES ('origin', ?1)"));
+        statement.bind(1, std::string_view(origin));
+        TRY(statement.step());
+      }
+      TRY(writer_->run(fmt::format("PRAGMA user_version={}; COMMIT", kSchemaVersion)));
     } else if (version != kSchemaVersion) {
       return std::unexpected(other_schema(path_, version));
     }
+    TRY(check_origin(*writer_, origin));
     TRY(applied_position_, position());
     return {};
   }
   TRY(const Reader database, reader());
   TRY(const std::int64_t version, schema_version(*database));
   if (version != kSchemaVersion) return std::unexpected(other_schema(path_, version));
-  return {};
+  return check_origin(*database, origin);
+}
+
+Result<void> SqliteStateStore::check_origin(SqliteDatabase& database, const std::string& origin) {
+  if (origin.empty()) return {};
+  TRY(SqliteStatement statement, database.prepare("SELECT value FROM meta WHERE name = 'origin'"));
+  TRY(const bool found, statement.step());
+  const std::string kept = found ? std::string(statement.text(0)) : std::string();
+  if (kept == origin) return {};
+  return fail(ErrorCode::conflict,
+              fmt::format("database {} was folded from another log ({}, not {}); delete it and let it be rebuilt from "
+                          "this one",
+                          path_, kept, origin),
+              "another_log");
 }
 
 Result<SqliteStateStore::Reader> SqliteStateStore::reader() {

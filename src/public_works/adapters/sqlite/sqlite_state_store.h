@@ -32,7 +32,11 @@ class SqliteStateStore : public StateStore, public LineageStore {
   /// A file of another schema is refused as `conflict`, reason "schema_version": delete it with its -wal and -shm and
   /// fold the log again. Read-only, an absent file is `not_found`, and any number of processes may read while one
   /// writes.
-  [[nodiscard]] static Result<std::unique_ptr<SqliteStateStore>> open(const std::string& path, Mode mode);
+  ///
+  /// `origin` names the log that this is the fold of; a new file keeps it, and a file of another log is refused as
+  /// `conflict`, reason "another_log". Empty: any.
+  [[nodiscard]] static Result<std::unique_ptr<SqliteStateStore>> open(const std::string& path, Mode mode,
+                                                                      const std::string& origin = {});
   ~SqliteStateStore() override;
 
   [[nodiscard]] Result<std::uint64_t> position() override;
@@ -88,7 +92,8 @@ class SqliteStateStore : public StateStore, public LineageStore {
   };
 
   SqliteStateStore(std::string path, std::unique_ptr<SqliteDatabase> writer);
-  [[nodiscard]] Result<void> prepare_schema();
+  [[nodiscard]] Result<void> prepare_schema(const std::string& origin);
+  [[nodiscard]] Result<void> check_origin(SqliteDatabase& database, const std::string& origin);
   [[nodiscard]] Result<Reader> reader();
   [[nodiscard]] Result<std::uint64_t> meta(const char* name);
   [[nodiscard]] Result<std::vector<ProvenanceRow>> edges(const TenantScope& scope, const char* column,
