@@ -1,28 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 // SIGINT and SIGTERM while intents are taken in: the first asks to stop taking more, the second ends the process at
 // once.
+//
+// A thread of its own waits for them (sigwait), so that no other is interrupted in the middle of a write. Threads
+// inherit what is blocked: make this before any other thread that shall not be ended by these signals.
 #pragma once
 
-#include <array>
+#include <atomic>
 #include <csignal>
+#include <thread>
 
 namespace symphainy::cli {
 
-/// One at a time; the handlers before it come back when it is destroyed.
 class StopSignal {
  public:
   StopSignal();
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
+  /// What was blocked before is blocked again.
   ~StopSignal();
 
-  [[nodiscard]] bool raised() const noexcept;
+  [[nodiscard]] bool raised() const noexcept { return raised_; }
   /// Waits until the descriptor can be read (true) or a signal came (false).
   [[nodiscard]] bool wait_readable(int descriptor) const noexcept;
 
  private:
-  struct sigaction before_interrupt_{};
-  struct sigaction before_terminate_{};
+  void wait_for_signals();
+
+  sigset_t signals_{};
+  sigset_t blocked_before_{};
+  int wake_read_ = -1;  // a pipe that wakes whoever waits for input
+  int wake_write_ = -1;
+  std::atomic<bool> raised_ = false;
+  std::atomic<bool> closing_ = false;
+  std::thread waiter_;
 };
 
 }  // namespace symphainy::cli

@@ -75,6 +75,7 @@ void Running::close_input() {
 }
 
 void Running::signal(int number) {
+  signalled_ = true;
   ::kill(process_, number);
 }
 
@@ -96,10 +97,11 @@ void Running::wait_for_lines(std::size_t count) {
 }
 
 Ended Running::wait() {
-  close_input();
+  if (!signalled_) close_input();  // else only the signal ends it
   int status = 0;
   CHECK(::waitpid(process_, &status, 0) == process_);
   process_ = -1;
+  close_input();
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), read_whole(out_), read_whole(err_)};
 }
 

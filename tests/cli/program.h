@@ -47,6 +47,7 @@ class Running {
   std::string out_;
   std::string err_;
   int input_;
+  bool signalled_ = false;
 };
 
 /// One temporary directory per test: working directory, data directory and input files are in it.
