@@ -102,13 +102,13 @@ Result<Json> verify_log(const std::string& data_directory) {
                                                   {"reason", head.error().message}})}});
   }
   if (!head) return std::unexpected(head.error());
-  std::uint64_t first = 0;
-  TRY(const auto scan, public_works::scan_log(files, directory.wal(), *head, [&](const base::LogBatch& batch) {
-        if (first == 0) first = batch.first_position();
-      }));
+  const public_works::ScanOptions options{
+      .threads = std::max(1U, std::thread::hardware_concurrency()), .chain_at = 0, .visit = {}};
+  TRY(const auto scan, public_works::scan_log(files, directory.wal(), *head, options));
   const std::uint64_t last = scan.chain.position();
+  const std::uint64_t first = last == 0 ? 0 : 1;
   Json answer = Json::object({{"intact", !scan.damage},
-                              {"records", first == 0 ? 0 : last - first + 1},
+                              {"records", last},
                               {"first", first},
                               {"last", last},
                               {"tenants", scan.chain.tenants().size()},

@@ -105,8 +105,8 @@ Result<LogRecord> decode_record(std::string_view bytes) {
   return record;
 }
 
-std::unexpected<Error> broken(const LogRecord& record, std::string_view what) {
-  return fail(ErrorCode::corrupt, fmt::format("position {}: {}", record.position, what));
+std::unexpected<Error> broken(std::uint64_t position, std::string_view what) {
+  return fail(ErrorCode::corrupt, fmt::format("position {}: {}", position, what));
 }
 
 }  // namespace
@@ -142,32 +142,65 @@ void LogChain::seal(LogBatch& batch, std::string& out) {
   advance(batch);
 }
 
+LogChain LogChain::behind(std::uint64_t position, const Digest& store_hash) {
+  LogChain chain;
+  chain.position_ = position;
+  chain.store_hash_ = store_hash;
+  chain.tenants_unknown_ = position > 0;
+  return chain;
+}
+
+Result<void> LogChain::join(LogChain next) {
+  for (const FirstRecord& first : next.taken_on_trust_) {
+    const TenantHead before = tenants_.contains(first.key) ? tenants_.at(first.key) : TenantHead{};
+    if (first.seq != before.seq + 1) return broken(first.position, "the tenant's sequence has a gap");
+    if (first.time_us <= time_us_) return broken(first.position, "its time is not after the record before it");
+    if (first.chain != link(before.chain, first.header, first.content_digest)) {
+      return broken(first.position, "the tenant's hash chain does not continue here");
+    }
+  }
+  for (auto& [key, head] : next.tenants_) tenants_[key] = head;
+  position_ = next.position_;
+  time_us_ = std::max(time_us_, next.time_us_);
+  store_hash_ = next.store_hash_;
+  return {};
+}
+
 Result<void> LogChain::follow(const LogBatch& batch, const Uuid& store) {
   std::map<TenantKey, TenantHead> touched;
+  std::vector<FirstRecord> trusted;
   std::uint64_t position = position_;
   std::int64_t time_us = time_us_;
   std::string header;
   for (const LogRecord& record : batch.records) {
     const TenantKey key{record.tenant, record.partition};
     auto [head, fresh] = touched.try_emplace(key);
-    if (const auto known = tenants_.find(key); fresh && known != tenants_.end()) head->second = known->second;
-    if (record.position != ++position) return broken(record, fmt::format("expected position {}", position));
-    if (record.store != store) return broken(record, "the record belongs to another store");
-    if (record.tenant_seq != head->second.seq + 1) return broken(record, "the tenant's sequence has a gap");
-    if (record.time_us <= time_us) return broken(record, "its time is not after the record before it");
-    if (record.content_digest != content_digest(record)) return broken(record, "the payload is not what was digested");
+    const auto known = fresh ? tenants_.find(key) : tenants_.end();
+    if (known != tenants_.end()) head->second = known->second;
+    if (record.position != ++position) return broken(record.position, fmt::format("expected position {}", position));
+    if (record.store != store) return broken(record.position, "the record belongs to another store");
+    if (record.time_us <= time_us) return broken(record.position, "its time is not after the record before it");
+    if (record.content_digest != content_digest(record)) {
+      return broken(record.position, "the payload is not what was digested");
+    }
     header.clear();
     append_header(header, record);
-    if (record.chain != link(head->second.chain, header, record.content_digest)) {
-      return broken(record, "the tenant's hash chain does not continue here");
+    if (fresh && known == tenants_.end() && tenants_unknown_) {
+      trusted.push_back(
+          {key, record.position, record.tenant_seq, record.time_us, header, record.content_digest, record.chain});
+    } else if (record.tenant_seq != head->second.seq + 1) {
+      return broken(record.position, "the tenant's sequence has a gap");
+    } else if (record.chain != link(head->second.chain, header, record.content_digest)) {
+      return broken(record.position, "the tenant's hash chain does not continue here");
     }
     head->second = {record.tenant_seq, record.chain};
     time_us = record.time_us;
   }
   if (batch.store_hash != link_batch(store_hash_, batch)) {
-    return broken(batch.records.front(), "the store's hash chain does not continue here");
+    return broken(batch.first_position(), "the store's hash chain does not continue here");
   }
   for (auto& [key, head] : touched) tenants_[key] = head;
+  std::ranges::move(trusted, std::back_inserter(taken_on_trust_));
   advance(batch);
   return {};
 }

@@ -81,7 +81,13 @@ class LogChain {
   };
   using TenantKey = std::pair<std::string, std::uint16_t>;  ///< tenant, partition
 
+  /// At position 0.
   LogChain() = default;
+  /// Behind a position of which only the store's hash is known, as a segment's header tells it: of every tenant the
+  /// first record is taken on trust, for join() to check. So stretches of a log can be followed at the same time.
+  [[nodiscard]] static LogChain behind(std::uint64_t position, const Digest& store_hash);
+  /// `next` began behind this chain's end: checks what it took on trust, and goes on from its end.
+  [[nodiscard]] Result<void> join(LogChain next);
 
   /// Computes every digest of the batch, advances the chains past it, and appends its bytes to `out`.
   void seal(LogBatch& batch, std::string& out);
@@ -95,8 +101,19 @@ class LogChain {
   [[nodiscard]] const std::map<TenantKey, TenantHead>& tenants() const noexcept { return tenants_; }
 
  private:
+  struct FirstRecord {
+    TenantKey key;
+    std::uint64_t position = 0;
+    std::uint64_t seq = 0;
+    std::int64_t time_us = 0;
+    std::string header;
+    Digest content_digest;
+    Digest chain;
+  };
   void advance(const LogBatch& batch);
 
+  bool tenants_unknown_ = false;             // those not in tenants_
+  std::vector<FirstRecord> taken_on_trust_;  // of the tenants that were unknown
   std::uint64_t position_ = 0;
   std::int64_t time_us_ = 0;
   Digest store_hash_;

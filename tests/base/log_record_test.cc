@@ -197,7 +197,46 @@ TEST(LogChain, RefusesEveryKindOfChangeAndStaysWhereItWas) {
     EXPECT_EQ(followed.error().code, ErrorCode::corrupt);
     EXPECT_THAT(followed.error().message, HasSubstr(change.said));
     EXPECT_TRUE(chain.follow(good, kStore)) << "a refused batch must leave the chain as it was";
+    // What one stretch takes on trust, joining it to the one before does not.
+    LogChain apart = LogChain::behind(before.position(), before.store_hash());
+    LogChain joined = before;
+    EXPECT_FALSE(apart.follow(changed, kStore) && joined.join(apart));
   }
+}
+
+TEST(LogChain, StretchesFollowedApartJoinToTheWholeAtEverySplit) {
+  Writer writer;
+  std::vector<LogBatch> batches;
+  LogChain whole;
+  for (int i = 0; i < 6; ++i) {
+    auto drafts = three_drafts();
+    if (i % 2 == 1) drafts.pop_back();
+    if (i == 4) drafts[0].tenant = "late";
+    batches.push_back(writer.seal(std::move(drafts)).first);
+    ASSERT_TRUE(whole.follow(batches.back(), kStore));
+  }
+  for (std::size_t split = 0; split <= batches.size(); ++split) {
+    LogChain first;
+    for (std::size_t i = 0; i < split; ++i) ASSERT_TRUE(first.follow(batches[i], kStore));
+    LogChain second = LogChain::behind(first.position(), first.store_hash());
+    for (std::size_t i = split; i < batches.size(); ++i) ASSERT_TRUE(second.follow(batches[i], kStore));
+    const auto joined = first.join(second);
+    ASSERT_TRUE(joined) << joined.error().message;
+    EXPECT_EQ(first.position(), whole.position());
+    EXPECT_EQ(first.time_us(), whole.time_us());
+    EXPECT_EQ(first.store_hash(), whole.store_hash());
+    ASSERT_EQ(first.tenants().size(), whole.tenants().size());
+    for (const auto& [key, head] : whole.tenants()) {
+      EXPECT_EQ(first.tenants().at(key).seq, head.seq);
+      EXPECT_EQ(first.tenants().at(key).chain, head.chain);
+    }
+  }
+  // A stretch left out shows, though each of the others is whole.
+  LogChain first;
+  ASSERT_TRUE(first.follow(batches[0], kStore));
+  LogChain third = LogChain::behind(batches[1].last_position(), batches[1].store_hash);
+  ASSERT_TRUE(third.follow(batches[2], kStore));
+  EXPECT_FALSE(first.join(third));
 }
 
 TEST(LogChain, RefusesABatchThatIsRepeatedSkippedOrOfAnotherStore) {

@@ -26,6 +26,7 @@ TEST(SegmentLogDamage, EveryCutOfAClosedLogIsRefused) {
       Content cut = log.content;
       cut[name].resize(length);
       const auto error = refusal(files, cut);
+      if (length % 11 == 0) ASSERT_NO_FATAL_FAILURE(expect_same_in_parallel(files));
       if (length >= end) {  // only zeros that were never used are gone
         ASSERT_FALSE(error) << name << " cut to " << length << ": " << error->message;
         ASSERT_TRUE(same(open_well(files).batches, log.batches)) << length;
@@ -57,6 +58,7 @@ TEST(SegmentLogDamage, EveryFlippedBitOfAClosedLogIsRefusedAndInTheHeadFileHarml
         Content flipped = log.content;
         flipped[name][at] = static_cast<char>(bytes[at] ^ (1 << bit));
         const auto error = refusal(files, flipped);
+        if (at % 7 == 0 && bit == 3) ASSERT_NO_FATAL_FAILURE(expect_same_in_parallel(files));
         if (error) {
           ASSERT_EQ(error->code, ErrorCode::corrupt);
           if (is_segment) ASSERT_THAT(error->message, HasSubstr(name));
@@ -108,6 +110,25 @@ TEST(SegmentLogDamage, AnyHeadThatTheLogContradictsIsRefused) {
     }
   }
   EXPECT_EQ(checked, 4U);
+}
+
+// What a checkpoint speaks of lies in the middle of the log.
+TEST(SegmentLogDamage, TheChainAtAnEarlierPositionIsFoundHoweverManyThreadsLook) {
+  const ClosedLog log = closed_log(12, 200, 1024);
+  MemoryFileSystem files;
+  put(files, log.content);
+  expect_same_in_parallel(files);
+  auto head = read_durable_head(files, kDirectory).value();
+  const auto wanted = log.batches[5].last_position();
+  for (const std::size_t threads : {1U, 3U}) {
+    const auto scan = scan_log(files, kDirectory, head, {.threads = threads, .chain_at = wanted, .visit = {}}).value();
+    ASSERT_TRUE(scan.chain_at);
+    EXPECT_EQ(scan.chain_at->position(), wanted);
+    EXPECT_EQ(scan.chain_at->store_hash(), log.batches[5].store_hash);
+    EXPECT_EQ(scan.chain_at->tenants().begin()->second.chain, log.batches[5].records.back().chain);
+    EXPECT_FALSE(
+        scan_log(files, kDirectory, head, {.threads = threads, .chain_at = wanted - 1, .visit = {}})->chain_at);
+  }
 }
 
 TEST(SegmentLogDamage, AMissingHeadIsRefusedWhenThereAreSegments) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/try.h"
@@ -179,11 +180,27 @@ inline std::optional<Error> refusal(const Content& content) {
   return refusal(files, content);
 }
 
+/// Checking several segments at the same time finds what checking one after the other finds.
+inline void expect_same_in_parallel(MemoryFileSystem& files) {
+  auto head = read_durable_head(files, kDirectory);
+  if (!head) return;
+  const LogScan one = scan_log(files, kDirectory, *head).value();
+  const LogScan several = scan_log(files, kDirectory, *head, {.threads = 3, .chain_at = 0, .visit = {}}).value();
+  const auto told = [](const LogScan& scan) {
+    const LogDamage damage = scan.damage.value_or(LogDamage{});
+    return std::tuple(damage.segment, damage.offset, damage.position, damage.reason, scan.chain.position(),
+                      scan.chain.store_hash().hex(), scan.segments.size(), scan.torn_bytes, scan.last_epoch);
+  };
+  ASSERT_EQ(told(several), told(one));
+}
+
 inline void expect_damage(const Content& content, const std::string& segment) {
-  const auto error = refusal(content);
+  MemoryFileSystem files;
+  const auto error = refusal(files, content);
   ASSERT_TRUE(error) << "it opened";
   EXPECT_EQ(error->code, ErrorCode::corrupt);
   EXPECT_EQ(error->reason, "log_damaged");
+  expect_same_in_parallel(files);
   EXPECT_THAT(error->message, ::testing::HasSubstr(kDirectory + "/" + segment + ": damaged at offset "));
 }
 

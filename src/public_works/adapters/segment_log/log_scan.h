@@ -46,16 +46,25 @@ struct LogScan {
   std::uint64_t torn_bytes = 0;                ///< behind the end, up to the last byte that is not zero
   std::vector<std::uint64_t> torn_head_slots;  ///< offsets in the last segment
   std::optional<LogDamage> damage;
+  std::optional<base::LogChain> chain_at;  ///< nothing when no batch ends at the position asked for
 };
 
 /// Marks are this far apart, so that reading from a position skips little.
 inline constexpr std::uint64_t kMarkSpacing = 256 * 1024;
 
+struct ScanOptions {
+  /// So many segments are checked at the same time.
+  std::size_t threads = 1;
+  /// The chain as it is at this position is wanted too; it must be the end of a batch. 0: none.
+  std::uint64_t chain_at = 0;
+  /// Sees every valid batch in order (again, when the scan begins again); one thread only.
+  std::function<void(const base::LogBatch&)> visit;
+};
+
 /// `head` is the durable head as read; when a process opens the log meanwhile, the scan begins again with the new one,
-/// which is then in `head`. An error only when files cannot be read; damage is part of the answer. `visit` sees every
-/// valid batch (again, when the scan begins again).
+/// which is then in `head`. An error only when files cannot be read; damage is part of the answer.
 [[nodiscard]] Result<LogScan> scan_log(FileSystem& files, const std::string& directory, KnownHead& head,
-                                       const std::function<void(const base::LogBatch&)>& visit = {});
+                                       const ScanOptions& options = {});
 
 /// Reads a file front to back through a window, so that a scan costs few system calls and little memory.
 class SequentialReader {
