@@ -2,613 +2,399 @@
 # SPDX-License-Identifier: Apache-2.0
 """A second verifier of the write-ahead log, of checkpoints and of bundles, that shares nothing with the first.
 
-Written from docs/formats/write-ahead-log.md alone ("section" below means one of that page), with Python's standard library
-alone, so that a mistake of the program's own verifier is not repeated here. It reads, and never writes.
-Exit code: 0 intact, 3 damaged (or it does not agree with the checkpoint), 2 wrong usage or unreadable.
+Written from docs/formats/write-ahead-log.md alone (a "section" below is one of that page) with Python's standard library, so
+that a mistake of the program's own verifier is not repeated here. It reads and never writes. Where the page leaves a choice,
+what no crash can have made is refused. Exits 0: intact, 3: damaged or not what the checkpoint says, 2: usage or unreadable.
 """
-import argparse
-import base64
-import functools
-import hashlib
-import json
-import re
-import struct
-import sys
+import argparse, base64, hashlib, json, re, struct, sys, uuid
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 ZERO = bytes(32)  # stands before the first link of every chain
-CHUNK = 1 << 20   # how much is in memory at a time where nothing has to be there as a whole
-BATCH = struct.Struct("<4sIIIQ32s")
-RECORD = struct.Struct("<IHHHHHHIQQQqQ16s16s")
-SLOT = struct.Struct("<8sQ16s16sQ32sII")
-SEGMENT = struct.Struct("<8sHHI16s16sQ32s36sI")
+BATCH, RECORD = struct.Struct("<4sIIIQ32s"), struct.Struct("<IHHHHHHIQQQqQ16s16s")
+SLOT, SEGMENT = struct.Struct("<8sQ16s16sQ32sII"), struct.Struct("<8sHHI16s16sQ32s36sI")
 FIRST_BATCH, SLOTS = 12288, (4096, 8192)
 Chains = dict[tuple[bytes, int], tuple[int, bytes]]  # (tenant, partition) -> (tenant sequence, chain hash)
+Json = dict[str, Any]
 
-
-class Unreadable(Exception):
-    """Nothing here can be verified: exit code 2."""
-
-
-class Invalid(Exception):
-    """A batch, a record or a text that does not pass; where it stands decides what that means."""
-
-
-class Damage(Exception):
-    """Corruption in the sense of section "Opening"."""
-
-    def __init__(self, file: Path, offset: int, position: int, reason: str) -> None:
-        super().__init__(reason)
-        self.where = {"segment": str(file), "offset": offset, "position": position, "reason": reason}
-
-
-def require(condition: object, reason: str) -> None:
-    if not condition:
+class Unreadable(Exception): """Nothing here can be verified."""
+class Invalid(Exception): """A batch, a record or a line that does not pass; what that means depends on where it stands."""
+class Refused(Invalid): """What was written whole, and is refused all the same wherever it stands."""
+class Damage(Exception): """Corruption in the sense of section "Opening"; its argument says where."""
+def require(right: object, reason: str) -> None:
+    if not right:
         raise Invalid(reason)
+def sha256(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(parts)).digest()
+def uuid_text(raw: bytes) -> str:
+    return str(uuid.UUID(bytes=raw))
 
-
-def sha256(*parts: bytes | memoryview) -> bytes:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.digest()
-
-
-# CRC-32C, four bytes at a step: each half of the register goes through a table of its own.
-@functools.cache
-def crc_tables() -> tuple[list[int], list[int]]:
-    byte = []
-    for value in range(256):
-        for _ in range(8):
-            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-        byte.append(value)
-    once = [byte[v & 255] ^ v >> 8 for v in range(1 << 16)]
-    two = [byte[c & 255] ^ c >> 8 for c in once]
-    return two, [two[c & 0xFFFF] ^ c >> 16 for c in two]
-
-
+# CRC-32C, four bytes at a time: table i has the remainder of a byte that i more bytes follow.
+CRC = [list(range(256))]
+for _ in range(8):
+    CRC[0] = [value >> 1 ^ (0x82F63B78 if value & 1 else 0) for value in CRC[0]]
+while len(CRC) < 4:
+    CRC.append([CRC[0][value & 255] ^ value >> 8 for value in CRC[-1]])
 def crc32c(data: bytes, crc: int = 0) -> int:
-    high, low = crc_tables()
-    crc ^= 0xFFFFFFFF
-    whole = len(data) & ~3
-    for start in range(0, whole, CHUNK):
-        for word in struct.unpack_from(f"<{min(CHUNK, whole - start) // 4}I", data, start):
-            crc ^= word
-            crc = low[crc & 0xFFFF] ^ high[crc >> 16]
-    for value in data[whole:]:
-        crc ^= value
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    last, third, second, first = CRC
+    crc, whole = crc ^ 0xFFFFFFFF, len(data) & ~3
+    for start in range(0, whole, 1 << 16):  # in pieces: a number is far larger in memory than in a segment
+        for word in struct.unpack_from(f"<{min(whole - start, 1 << 16) // 4}I", data, start):
+            word ^= crc
+            crc = first[word & 255] ^ second[word >> 8 & 255] ^ third[word >> 16 & 255] ^ last[word >> 24]
+    for byte in data[whole:]:
+        crc = last[(crc ^ byte) & 255] ^ crc >> 8
     return crc ^ 0xFFFFFFFF
 
-
-# Ed25519 (RFC 8032, 5.1.7) on points (X, Y, Z, T) with x = X/Z, y = Y/Z, xy = T/Z.
-P = 2**255 - 19
-ORDER = 2**252 + 27742317777372353535851937790883648493
+# Ed25519 (RFC 8032, 5.1) on points (x, y). One signature is verified in a run, so plain formulas are fast enough.
+P, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
-Point = tuple[int, int, int, int]
-
-
+Point = tuple[int, int]
 def add(a: Point, b: Point) -> Point:
-    m, n = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
-    s, t = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
-    e, f, g, h = n - m, t - s, t + s, n + m
-    return e * f % P, g * h % P, f * g % P, e * h % P
-
-
+    k = D * a[0] * b[0] * a[1] * b[1] % P
+    both = pow(1 - k * k, -1, P)
+    return (a[0] * b[1] + b[0] * a[1]) * (1 - k) * both % P, (a[1] * b[1] + a[0] * b[0]) * (1 + k) * both % P
 def times(scalar: int, point: Point) -> Point:
-    result = (0, 1, 1, 0)
-    while scalar:
-        if scalar & 1:
-            result = add(result, point)
-        point, scalar = add(point, point), scalar >> 1
-    return result
-
-
-def point_of(encoded: bytes) -> Point | None:
-    number = int.from_bytes(encoded, "little")
-    y, sign = number & (1 << 255) - 1, number >> 255
+    rest = times(scalar >> 1, add(point, point)) if scalar else (0, 1)
+    return add(rest, point) if scalar & 1 else rest
+def point_of(encoded: bytes) -> Point:
+    y, sign = int.from_bytes(encoded, "little") & (1 << 255) - 1, encoded[31] >> 7
     square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
     x = pow(square, (P + 3) // 8, P)
-    if x * x % P != square:
-        x = x * pow(2, (P - 1) // 4, P) % P
-    if y >= P or x * x % P != square or (x == 0 and sign):
-        return None
-    x = P - x if x & 1 != sign else x
-    return x, y, 1, x * y % P
-
-
-BASE = point_of((4 * pow(5, -1, P) % P).to_bytes(32, "little")) or (0, 1, 1, 0)
-
-
+    x = x if x * x % P == square else x * pow(2, (P - 1) // 4, P) % P
+    require(y < P and x * x % P == square and (x or not sign), "the public key is no point of the curve")
+    return P - x if x & 1 != sign else x, y
 def signed(public: bytes, message: bytes, signature: bytes) -> bool:
-    """Without the cofactor, as RFC 8032 allows: [S]B - [k]A must be R to the byte."""
-    key, scalar = point_of(public), int.from_bytes(signature[32:], "little")
-    if key is None or scalar >= ORDER:
-        return False
+    """RFC 8032, 5.1.7, without the cofactor, as it allows: [S]B - [k]A must be R to the byte."""
+    scalar, key = int.from_bytes(signature[32:], "little"), point_of(public)
     k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % ORDER
-    x, y, z, _ = add(times(scalar, BASE), times(k, (-key[0] % P, key[1], 1, -key[3] % P)))
-    inverse = pow(z, -1, P)
-    return (y * inverse % P | (x * inverse % P & 1) << 255).to_bytes(32, "little") == signature[:32]
-
+    base = point_of((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
+    x, y = add(times(scalar, base), times(k, (P - key[0], key[1])))
+    return scalar < ORDER and (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
 
 # The Merkle tree of RFC 6962, 2.1 (section "A checkpoint").
 def leaf(tenant: bytes, partition: int, seq: int, chain: bytes) -> bytes:
     return sha256(b"\0", struct.pack("<H", len(tenant)), tenant, struct.pack("<HQ", partition, seq), chain)
-
-
-def left_size(size: int) -> int:
-    return 1 << (size - 1).bit_length() - 1
-
-
 def merkle_root(leaves: list[bytes]) -> bytes:
     if len(leaves) == 1:
         return leaves[0]
-    k = left_size(len(leaves))
-    return sha256(b"\1", merkle_root(leaves[:k]), merkle_root(leaves[k:]))
-
-
+    left = 1 << (len(leaves) - 1).bit_length() - 1
+    return sha256(b"\1", merkle_root(leaves[:left]), merkle_root(leaves[left:]))
 def root_by_path(below: bytes, index: int, size: int, path: list[bytes]) -> bytes:
-    """The root that an audit path (RFC 6962, 2.1.1) leads to; the topmost sibling stands last."""
+    """The root that an audit path (RFC 6962, 2.1.1) leads to: the sibling at the top stands last in it."""
+    require(index < size and (size > 1) == bool(path), "an audit path does not fit into the tree")
     if size == 1:
-        require(not path, "an audit path is too long for the tree")
         return below
-    require(path, "an audit path is too short for the tree")
-    k = left_size(size)
-    if index < k:
-        return sha256(b"\1", root_by_path(below, index, k, path[:-1]), path[-1])
-    return sha256(b"\1", path[-1], root_by_path(below, index - k, size - k, path[:-1]))
+    left = 1 << (size - 1).bit_length() - 1
+    if index < left:
+        return sha256(b"\1", root_by_path(below, index, left, path[:-1]), path[-1])
+    return sha256(b"\1", path[-1], root_by_path(below, index - left, size - left, path[:-1]))
 
-
-# Canonical JSON (RFC 8785) of the value types that occur.
 def canonical(value: Any) -> str:
-    if type(value) is dict:
-        keys = sorted(value, key=lambda key: key.encode("utf-16-be"))  # by UTF-16 code units
-        return "{" + ",".join(f"{canonical(key)}:{canonical(value[key])}" for key in keys) + "}"
-    if type(value) is list:
-        return "[" + ",".join(map(canonical, value)) + "]"
-    if type(value) is str:
-        return json.dumps(value, ensure_ascii=False)  # has exactly the escapes of RFC 8785, 3.2.2.2
-    require(type(value) is int and abs(value) < 1 << 53, "a value that is no string, integer, array or object")
-    return str(value)
-
-
+    """RFC 8785. json.dumps escapes as its 3.2.2.2 says, but does not know the order of keys: by UTF-16 code units."""
+    def ordered(part: Any) -> Any:
+        if type(part) is dict:
+            return {key: ordered(part[key]) for key in sorted(part, key=lambda key: key.encode("utf-16-be"))}
+        return [*map(ordered, part)] if type(part) is list else part
+    return json.dumps(ordered(value), ensure_ascii=False, separators=(",", ":"))
 def parse_line(line: bytes) -> Any:
-    """The value of a line that is canonical to the byte; this also refuses members that stand there twice."""
+    """The value of a line that is canonical to the byte; so no member stands there twice."""
     try:
         value = json.loads(line.decode())
         same = canonical(value).encode() + b"\n" == line
     except (ValueError, RecursionError) as error:
         raise Invalid(f"it is no JSON: {error}") from error
-    require(same, "it is no line of canonical JSON and a line feed")
+    require(same, "it is not canonical JSON and a line feed")
     return value
-
-
-def hexadecimal(size: int) -> str:
-    return f"[0-9a-f]{{{2 * size}}}"
-
-
-UUID = "-".join(map(hexadecimal, (4, 2, 2, 2, 6)))
+HASH, SIGNATURE, UUID = "[0-9a-f]{64}", "[0-9a-f]{128}", "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 CHECKPOINT = {"created_at": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "format": 1, "kind": "symphainy.checkpoint",
-              "merkle_root": hexadecimal(32), "position": int, "public_key": hexadecimal(32), "signature": hexadecimal(64),
-              "store": UUID, "store_hash": hexadecimal(32), "tenants": int, "timeline": UUID}
+              "merkle_root": HASH, "position": int, "public_key": HASH, "signature": SIGNATURE, "store": UUID,
+              "store_hash": HASH, "tenants": int, "timeline": UUID}
 BUNDLE = {"checkpoint": dict, "chains": list, "format": 1, "kind": "symphainy.bundle", "records": int, "tenant": str}
-CHAIN = {"chain": hexadecimal(32), "index": int, "partition": int, "path": list, "seq": int}
-
-
-def check_members(value: Any, members: dict[str, Any]) -> None:
-    """Exactly these members: what is not in the table would be in no signature and in no hash."""
+CHAIN = {"chain": HASH, "index": int, "partition": int, "path": list, "seq": int}
+STATEMENT = ("store", "timeline", "position", "store_hash", "merkle_root", "tenants")
+def check_members(value: Any, members: Json) -> None:
+    """Exactly these: in a bundle, nothing would vouch for another. Numbers beyond 2^53 RFC 8785 cannot write."""
     require(type(value) is dict and set(value) == set(members), f"its members are not {', '.join(members)}")
     for name, wanted in members.items():
         found = value[name]
-        if isinstance(wanted, str):
-            right = type(found) is str and re.fullmatch(wanted, found, re.ASCII)
-        elif isinstance(wanted, type):
-            right = type(found) is wanted and (wanted is not int or found >= 0)
-        else:
-            right = type(found) is int and found == wanted
-        require(right, f"its member {name} is not what the format says")
-
-
+        right = (re.fullmatch(wanted, found, re.ASCII) if type(wanted) is type(found) is str else
+                 found == wanted if type(wanted) is type(found) is int else type(found) is wanted)
+        require(right and (type(found) is not int or 0 <= found < 1 << 53), f"its member {name} is not what the format says")
 def check_checkpoint(value: Any, key: bytes | None) -> None:
     check_members(value, CHECKPOINT)
     require(value["position"] >= 1 and value["tenants"] >= 1, "its position or its number of tenants is 0")
-    require(key in (None, bytes.fromhex(value["public_key"])), "it is signed with another key than the given one")
-    message = canonical({name: v for name, v in value.items() if name != "signature"}).encode()
-    require(signed(bytes.fromhex(value["public_key"]), message, bytes.fromhex(value["signature"])),
-            "its signature is not valid")
+    public, message = bytes.fromhex(value["public_key"]), {name: value[name] for name in value if name != "signature"}
+    require(key in (None, public), "it is signed with another key than the one that is known")
+    require(signed(public, canonical(message).encode(), bytes.fromhex(value["signature"])), "its signature is not valid")
+def agreement(wanted: Json, found: Json) -> Json:
+    """Section "A checkpoint": whether what was found at the checkpoint's position is what it says."""
+    reason = (f"it is not intact itself: {wanted['damage']['reason']}" if not wanted["intact"] else
+              "no batch ends at its position" if not found else
+              ", ".join(f"another {name}" for name in STATEMENT if found[name] != wanted[name]))
+    return {"agrees": False, "reason": reason} if reason else {"agrees": True}
 
-
-def uuid_text(raw: bytes) -> str:
-    return "-".join(raw.hex()[a:b] for a, b in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32)))
-
-
-# Section "A record".
-class Record(NamedTuple):
-    end: int
-    partition: int
-    position: int
-    seq: int
-    time: int
-    store: bytes
-    tenant: bytes
-    header: memoryview
-    salt: memoryview
-    payload: memoryview
-    digest: bytes
-    chain: bytes
-
-
+# Section "A record": what of it is verified; its end is where the next one begins.
+Record = NamedTuple("Record", [
+    ("end", int), ("partition", int), ("epoch", int), ("position", int), ("seq", int), ("time", int), ("store", bytes),
+    ("tenant", bytes), ("header", bytes), ("salt", bytes), ("payload", bytes), ("digest", bytes), ("chain", bytes)])
 def parse_record(data: bytes, at: int) -> Record:
-    """The record at `at`; its lengths must agree with each other and with what is there."""
-    view = memoryview(data)
+    """The record at `at`. Its lengths agree with each other and with what is there."""
     require(at + 176 <= len(data), "a record is cut short")
-    length, form, _, _, _, part, t, _, _, position, seq, time, _, store, _ = RECORD.unpack_from(data, at)
-    end, header_end = at + 4 + length, at + 92 + t
-    require(form == 1, f"a record has format {form}")
-    require(end <= len(data) and header_end + 84 <= end, "a record's length is wrong")
-    size, = struct.unpack_from("<I", data, header_end + 16)
-    require(header_end + 84 + size == end, "a record's lengths do not agree")
-    return Record(end, part, position, seq, time, store, data[at + 92:header_end], view[at + 4:header_end],
-                  view[header_end:header_end + 16], view[header_end + 20:end - 64], data[end - 64:end - 32], data[end - 32:end])
-
-
+    length, form, _, _, _, partition, t, _, epoch, position, seq, time, _, store, _ = RECORD.unpack_from(data, at)
+    end, salt = at + 4 + length, at + 92 + t
+    if form != 1:
+        raise Refused(f"a record has format {form}, which is not known")
+    require(salt + 84 <= end <= len(data), "the length of a record is wrong")
+    require(salt + 84 + int.from_bytes(data[salt + 16:salt + 20], "little") == end, "a record's lengths do not agree")
+    return Record(end, partition, epoch, position, seq, time, store, data[at + 92:salt], data[at + 4:salt],
+                  data[salt:salt + 16], data[salt + 20:end - 64], data[end - 64:end - 32], data[end - 32:end])
 def follow(record: Record, before: tuple[int, bytes]) -> tuple[int, bytes]:
-    """The head of the record's chain after it, when it is the next link and its digests are right."""
-    require(record.seq == before[0] + 1, f"tenant sequence {record.seq} follows {before[0]}")
-    require(sha256(record.salt, record.payload) == record.digest, f"the content digest of record {record.position} is wrong")
+    """The head of the record's chain behind it, if it is the next link and its digests are right."""
+    require(record.seq == before[0] + 1, f"at position {record.position} tenant sequence {record.seq} follows {before[0]}")
+    require(sha256(record.salt, record.payload) == record.digest, f"the content digest of {record.position} is wrong")
     require(sha256(before[1], record.header, record.digest) == record.chain, f"the chain hash of {record.position} is wrong")
     return record.seq, record.chain
 
-
 # Section "The durable head".
-class Slot(NamedTuple):
-    generation: int
-    store: bytes
-    timeline: bytes
-    position: int
-    store_hash: bytes
-    closed: bool
-
-
-def parse_slot(raw: bytes) -> Slot | None:
-    magic, generation, store, timeline, position, store_hash, flags, crc = SLOT.unpack(raw.ljust(SLOT.size, b"\0"))
-    valid = magic == b"SYMPHEAD" and crc == crc32c(raw[:92])
-    return Slot(generation, store, timeline, position, store_hash, bool(flags & 1)) if valid else None
-
-
-def slots_in(page: bytes, offsets: tuple[int, int]) -> list[Slot]:
-    return [slot for at in offsets if (slot := parse_slot(page[at:at + SLOT.size]))]
-
-
+Slot = NamedTuple("Slot", [("generation", int), ("store", bytes), ("timeline", bytes), ("position", int),
+                           ("store_hash", bytes), ("flags", int)])
+def slots_in(page: bytes, offsets: tuple[int, int]) -> list[Slot | None]:
+    """The slots that were written; None for one that is not valid. A missing one was never written or is cut off."""
+    written = [raw.ljust(SLOT.size, b"\0") for at in offsets if any(raw := page[at:at + SLOT.size])]
+    return [Slot(*fields[1:7]) if fields[0] == b"SYMPHEAD" and fields[7] == crc32c(raw[:92]) else None
+            for raw in written for fields in [SLOT.unpack(raw)]]
 def first_page(path: Path) -> bytes:
-    """All that stands before the batches, and, cut off or not, as long as it should be: behind the end there are zeros."""
+    """What stands before the batches. Behind a segment's end zeros are read: one that is cut there is only shorter."""
     with path.open("rb") as file:
         return file.read(FIRST_BATCH).ljust(FIRST_BATCH, b"\0")
 
-
-def not_zero(file: BinaryIO, offset: int) -> tuple[int, int]:
-    """Where the bytes from `offset` on that are not zero begin and end; (offset, offset) when there are none."""
-    first = last = at = offset
-    file.seek(offset)
-    while chunk := file.read(CHUNK):
-        if kept := chunk.rstrip(b"\0"):
-            first = first if last > offset else at + len(chunk) - len(chunk.lstrip(b"\0"))
-            last = at + len(kept)
-        at += len(chunk)
-    return first, last
-
-
 class Log:
-    """One reading of a wal directory from its first byte to its last (section "Opening")."""
-
-    def __init__(self, wal: Path, checkpoint: dict[str, Any] | None) -> None:
+    """One reading of a wal directory, from its first byte to its last (section "Opening")."""
+    def __init__(self, wal: Path, checkpoint: Json | None) -> None:
         self.wal, self.checkpoint = wal, checkpoint
-        self.position, self.store_hash, self.time, self.torn = 0, ZERO, -(1 << 63) - 1, 0
-        self.chains: Chains = {}
-        self.head: Slot | None = None
-        self.reached: tuple[bytes, bytes, int] | None = None  # at the checkpoint's position: store hash, root, leaves
+        self.path, self.offset = wal / "head", 0  # what is looked at: where the damage is, if it does not pass
+        self.position, self.store_hash, self.time, self.epoch, self.torn = 0, ZERO, -1 << 64, 0, 0
+        self.head, self.closed, self.chains = None, False, {}
+        self.reached: Json = {}  # what the checkpoint says, as it is in this log at the same position
+
+    def must(self, right: object, reason: str, offset: int | None = None) -> None:
+        if not right:
+            raise Damage({"segment": str(self.path), "offset": self.offset if offset is None else offset,
+                          "position": self.position + 1, "reason": reason})
 
     def read(self) -> None:
-        slots = self.read_heads()
-        self.expected = sorted({(slot.position, slot.store_hash) for slot in slots})  # what the slots know, in order
-        self.next_expected = 0
-        self.meet_slots(self.wal / "head", 0)
+        self.read_heads()
+        self.meet_slots(0, ZERO)
         for path in self.segments:
             self.read_segment(path, path == self.segments[-1])
-        if self.position < self.head.position:  # here only without any segment
-            raise Damage(self.wal, 0, 1, f"the log ends before position {self.head.position} of its head")
+        self.must(self.position >= self.head.position, "there is no segment, but the head knows of records")
 
-    def read_heads(self) -> list[Slot]:
-        """Step 1. The head is read before the names, so that a writer at work is never behind what it says."""
-        head = self.wal / "head"
-        page = head.read_bytes() if head.exists() else None
-        self.segments = sorted(p for p in self.wal.iterdir() if re.fullmatch(r"[0-9]{20}\.seg", p.name))
+    def read_heads(self) -> None:
+        """Step 1. The head is read before the names are, so that it is not ahead of them when a writer is at work."""
+        page = self.path.read_bytes() if self.path.exists() else None
+        self.segments = sorted(path for path in self.wal.iterdir()  # what is no position is one of the "other names"
+                               if re.fullmatch(r"[0-9]{20}\.seg", path.name) and int(path.stem) < 1 << 64)
         if page is None and not self.segments:
             raise Unreadable(f"there is no log in {self.wal}")
-        slots = slots_in(page or b"", (0, 4096)) + (slots_in(first_page(self.segments[-1]), SLOTS) if self.segments else [])
-        self.head = max(slots, default=None)  # the highest generation: it stands first in a slot
-        if page is None or self.head is None:
-            raise Damage(head, 0, 1, "there is no head" if page is None else "no slot of the head is valid")
-        for path in self.segments[:-1]:  # those of earlier segments do not count, but what they know must be so
+        self.must(page is not None, "there are segments, but no head")
+        slots = slots_in(page, (0, 4096))
+        self.must(any(slots), "no slot of the head file is valid")  # written in turn, so a crash leaves one of them
+        slots += [slot for last in self.segments[-1:] for slot in slots_in(first_page(last), SLOTS)]
+        self.head = max(filter(None, slots))  # the newest: the generation stands first
+        self.closed = bool(self.head.flags & 1)
+        for path in self.segments[:-1]:  # those of earlier segments are no head, but what any valid slot knows must be so
             slots += slots_in(first_page(path), SLOTS)
-        if any(slot[1:3] != self.head[1:3] for slot in slots):
-            raise Damage(head, 0, 1, "a slot of the head is of another store or timeline")
-        return slots
+        self.must(all(slot[1:3] == self.head[1:3] for slot in slots if slot), "a slot is of another store or timeline")
+        self.known = sorted({slot[3:5] for slot in slots if slot}, reverse=True)  # position and store hash
 
     def read_segment(self, path: Path, last: bool) -> None:
-        page = first_page(path)
-        self.check_header(path, page)
-        self.check_page(path, page, torn_slots=last and not self.head.closed)
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            offset, reason = FIRST_BATCH, None
-            file.seek(offset)
-            while any(header := file.read(BATCH.size)):  # zeros instead of a header, or the file's end, are a clean end
-                try:
-                    length = self.read_batch(file, header, size - offset)
-                except Invalid as invalid:
-                    reason = str(invalid)
-                    break
-                self.meet_slots(path, offset)
-                offset += length
-            first, end = not_zero(file, offset)
-        if reason and (not last or self.position < self.head.position):
-            raise Damage(path, offset, self.position + 1, reason)
-        if end > offset and not last:
-            raise Damage(path, first, self.position + 1, "bytes behind the last batch are not zero")
-        if last:
-            self.check_end(path, offset, first, end)
-
-    def check_end(self, path: Path, offset: int, first: int, end: int) -> None:
-        if self.position < self.head.position:
-            raise Damage(path, offset, self.position + 1, f"the log ends before position {self.head.position} of its head")
-        if self.head.closed and (end > offset or self.position > self.head.position):
-            raise Damage(path, first, self.head.position + 1, "there is something behind the end of a closed log")
-        self.torn = end - offset
-
-    def check_header(self, path: Path, page: bytes) -> None:
-        """Step 2, and section "A segment"."""
-        magic, form, zero, start, store, timeline, first, before, zeros, crc = SEGMENT.unpack_from(page)
-        for right, reason in (
-                (magic == b"SYMPHWAL" and crc == crc32c(page[:124]), "the segment's header is not valid"),
-                (form == 1 and start == FIRST_BATCH, f"the segment has format {form} and batches from {start} on"),
-                (not zero and not any(zeros), "reserved bytes of the segment's header are not zero"),
-                ((store, timeline) == self.head[1:3], "the segment is of another store or timeline than the head"),
-                (first == int(path.stem), "the segment's first position is not the one of its name"),
-                (first == self.position + 1 and before == self.store_hash, "the segment does not continue what is before it")):
-            if not right:
-                raise Damage(path, 0, self.position + 1, reason)
-
-    def check_page(self, path: Path, page: bytes, torn_slots: bool) -> None:
-        for at in SLOTS:
-            raw = page[at:at + SLOT.size]
-            if any(raw) and parse_slot(raw) is None and not torn_slots:
-                raise Damage(path, at, self.position + 1, "a slot of the head in this segment is not valid")
+        self.path, self.offset, page, reason, whole = path, 0, first_page(path), "", False
+        self.check_header(page)
+        for at in SLOTS:  # a crash may tear one of the last segment's, but not of a log that was closed
+            self.must(None not in slots_in(page, (at,)) or last and not self.closed, "a slot is not valid", at)
+        # Also in the last segment: these zeros were synced before it had its name, so no crash has changed them.
         for start, end in ((SEGMENT.size, 4096), (4096 + SLOT.size, 8192), (8192 + SLOT.size, FIRST_BATCH)):
-            if rest := page[start:end].lstrip(b"\0"):
-                raise Damage(path, end - len(rest), self.position + 1, "bytes before the first batch are not zero")
+            rest = page[start:end].lstrip(b"\0")
+            self.must(not rest, "a byte before the first batch is not zero", end - len(rest))
+        self.offset = FIRST_BATCH
+        with path.open("rb") as file:
+            size, _ = file.seek(0, 2), file.seek(self.offset)
+            try:
+                while any(header := file.read(BATCH.size)):  # zeros instead of it, or the file's end, are a clean end
+                    self.offset += self.read_batch(file, header, size - self.offset)
+            except Invalid as invalid:
+                reason, whole = str(invalid), isinstance(invalid, Refused)
+            end = file.seek(self.offset) + len(file.read().rstrip(b"\0"))
+        self.must(not reason or not whole and last and self.position >= self.head.position, reason)
+        self.must(last or end == self.offset, "bytes behind the last batch are not zero")
+        if last:
+            self.must(self.position >= self.head.position, f"the log ends here, but its head is at {self.head.position}")
+            self.must(not self.closed or (self.position, end) == (self.head.position, self.offset),
+                      "the log was closed, but there is something behind its end")
+            self.torn = end - self.offset
 
-    def meet_slots(self, path: Path, offset: int) -> None:
-        """A batch that holds a valid slot's position ends there, with that slot's store hash."""
-        while self.next_expected < len(self.expected) and self.expected[self.next_expected][0] <= self.position:
-            if self.expected[self.next_expected] != (self.position, self.store_hash):
-                raise Damage(path, offset, self.expected[self.next_expected][0], "a batch is not the one that a head's slot knows")
-            self.next_expected += 1
+    def check_header(self, page: bytes) -> None:  # step 2, and section "A segment"
+        magic, form, zero, start, store, timeline, first, before, zeros, crc = SEGMENT.unpack_from(page)
+        self.must(magic == b"SYMPHWAL" and crc == crc32c(page[:124]), "the segment's header is not valid")
+        self.must((form, start) == (1, FIRST_BATCH), f"the segment has format {form} and its first batch at {start}")
+        self.must(not zero and not any(zeros), "reserved bytes of the segment's header are not zero")
+        self.must((store, timeline) == self.head[1:3], "the segment is of another store or timeline than the head")
+        self.must(first == int(self.path.stem), f"the segment begins at position {first}, which is not its name")
+        self.must((first, before) == (self.position + 1, self.store_hash), "the segment does not continue what is before it")
+
+    def meet_slots(self, position: int, store_hash: bytes) -> None:
+        """A batch that holds the position of any valid slot must end there with that slot's store hash."""
+        while self.known and self.known[-1][0] <= position:
+            self.must(self.known.pop() == (position, store_hash), "this is not the batch that a slot of the head knows")
 
     def read_batch(self, file: BinaryIO, header: bytes, room: int) -> int:
-        """Step 3: all checks of a batch. Nothing changes here before all of it is right."""
+        """Step 3. Nothing here changes before all of the batch is right."""
         require(len(header) == BATCH.size, "a batch's header is cut short")
         magic, length, count, crc, first, store_hash = BATCH.unpack(header)
-        require(magic == b"SYB1", "there is no batch, and no zeros")
+        require(magic == b"SYB1", "there is neither a batch nor zeros")
         require(BATCH.size < length <= room and count >= 1, "the batch's length or count is wrong")
         body = file.read(length - BATCH.size)
         require(crc32c(body, crc32c(header[:12] + bytes(4) + header[16:])) == crc, "the batch's CRC-32C is wrong")
+        records = [parse_record(body, 0)]
+        while len(records) < count:
+            records.append(parse_record(body, records[-1].end))
+        require(records[-1].end == len(body), "the batch is longer than its records")
         require(first == self.position + 1, f"a batch from position {first} on follows position {self.position}")
         changed: Chains = {}
-        end, position, time, links = 0, self.position, self.time, [self.store_hash, header[16:24], header[8:12]]
-        for _ in range(count):
-            record = parse_record(body, end)
-            end, position = record.end, position + 1
+        time, links = self.time, [self.store_hash, header[16:24], header[8:12]]
+        for position, record in enumerate(records, first):
             require(record.position == position, f"a record has position {record.position}, not {position}")
             require(record.store == self.head.store, f"record {position} is of another store")
-            require(record.time > time, f"the time of record {position} is not later than the one before")
-            key = record.tenant, record.partition
-            changed[key] = follow(record, changed.get(key) or self.chains.get(key) or (0, ZERO))
+            require(record.time > time, f"the time of record {position} is not after the one before it")
+            chain = record.tenant, record.partition
+            changed[chain] = follow(record, changed.get(chain) or self.chains.get(chain) or (0, ZERO))
             time = record.time
             links.append(record.chain)
-        require(end == len(body), "the batch is longer than its records")
         require(sha256(*links) == store_hash, "the store hash is wrong")
-        self.position, self.store_hash, self.time = position, store_hash, time
+        epochs = [self.epoch, *(record.epoch for record in records)]
+        if epochs != sorted(epochs):
+            raise Refused(f"the partition epoch falls behind position {self.position}")
+        self.meet_slots(position, store_hash)
+        self.position, self.store_hash, self.time, self.epoch = position, store_hash, time, epochs[-1]
         self.chains.update(changed)
-        if self.checkpoint and self.position == self.checkpoint["position"]:
-            leaves = [leaf(*chain, *self.chains[chain]) for chain in sorted(self.chains)]
-            self.reached = store_hash, merkle_root(leaves), len(leaves)
+        if self.checkpoint and position == self.checkpoint.get("position"):
+            root = merkle_root([leaf(*chain, *self.chains[chain]) for chain in sorted(self.chains)])
+            self.reached = dict(zip(STATEMENT, (uuid_text(self.head.store), uuid_text(self.head.timeline), position,
+                                                store_hash.hex(), root.hex(), len(self.chains))))
         return length
 
-    def agreement(self) -> dict[str, Any]:
-        """Section "A checkpoint": when a log agrees with one."""
-        wanted = self.checkpoint
-        for wrong, reason in (
-                (self.head is None or wanted["store"] != uuid_text(self.head.store), "it is of another store"),
-                (self.head and wanted["timeline"] != uuid_text(self.head.timeline), "it is of another timeline"),
-                (self.position < wanted["position"], f"the log ends before position {wanted['position']}"),
-                (self.reached is None, f"no batch ends at position {wanted['position']}"),
-                (self.reached and self.reached[0].hex() != wanted["store_hash"], "the store hash is another one"),
-                (self.reached and self.reached[1].hex() != wanted["merkle_root"], "the Merkle root is another one"),
-                (self.reached and self.reached[2] != wanted["tenants"], "the number of chains is another one")):
-            if wrong:
-                return {"agrees": False, "reason": reason}
-        return {"agrees": True}
-
-
-def verify_store(path: Path, checkpoint: dict[str, Any] | None, tenant: str | None) -> dict[str, Any]:
+def verify_store(path: Path, checkpoint: Json | None, tenant: str | None) -> Json:
     wal = path / "wal" if (path / "wal").is_dir() else path
     for _ in range(3):  # a closed head that seems to be contradicted is read again: a writer may have opened the log since
-        log, damage = Log(wal, checkpoint), None
-        before = (wal / "head").read_bytes() if (wal / "head").exists() else b""
+        log, damage, file = Log(wal, checkpoint), {}, wal / "head"
+        before = file.read_bytes() if file.exists() else b""
         try:
             log.read()
         except Damage as found:
-            damage = found.where
-        if not (damage and log.head and log.head.closed) or (wal / "head").read_bytes() == before:
+            damage = {"damage": found.args[0]}
+        if not damage or not log.closed or file.read_bytes() == before:
             break
     head = log.head and {"position": log.head.position, "store_hash": log.head.store_hash.hex(),
                          "store_id": uuid_text(log.head.store), "timeline": uuid_text(log.head.timeline)}
-    result = {"kind": "store", "intact": damage is None, "records": log.position, "first": min(1, log.position),
-              "last": log.position, "tenants": len(log.chains), "torn_tail_bytes": log.torn, "head": head}
+    result = {"kind": "store", "intact": not damage, "records": log.position, "first": min(1, log.position), "head": head,
+              "last": log.position, "tenants": len(log.chains), "torn_tail_bytes": log.torn} | damage
     if tenant is not None:
-        result["tenant"] = {"name": tenant, "records": sum(c[0] for k, c in log.chains.items() if k[0] == tenant.encode())}
-    if damage:
-        result["damage"] = damage
-    if checkpoint:
-        return result | {"checkpoint": log.agreement()}
-    return result | {"note": "without a checkpoint, an end that was cut off cleanly cannot be noticed"}
-
+        result["tenant"] = {"name": tenant, "records": sum(log.chains[c][0] for c in log.chains if c[0] == tenant.encode())}
+    if not checkpoint:
+        return result | {"note": "without a checkpoint, an end that was cut off cleanly cannot be noticed"}
+    return result | {"checkpoint": agreement(checkpoint, log.reached)}
 
 # Section "A bundle".
 def check_bundle_head(value: Any, key: bytes | None, tenant: str | None) -> Chains:
-    """The heads that the tenant's chains must reach: the signature and the audit paths vouch for them."""
+    """The heads that the tenant's chains are to reach: the signature and the audit paths vouch for them."""
     check_members(value, BUNDLE)
-    checkpoint = value["checkpoint"]
+    checkpoint, name, heads, before = value["checkpoint"], value["tenant"].encode(), {}, None
     check_checkpoint(checkpoint, key)
-    require(tenant in (None, value["tenant"]), f"the bundle is of tenant {value['tenant']}")
-    require(value["chains"], "there is no chain, so that nothing is proven")
-    heads: Chains = {}
-    index, partition, name = None, -1, value["tenant"].encode()
+    require(tenant in (None, value["tenant"]), f"it is of tenant {value['tenant']}")
+    require(value["chains"], "it has no chain, so it proves nothing")
     for chain in value["chains"]:
         check_members(chain, CHAIN)
-        require(partition < chain["partition"] < 1 << 16 and 1 <= chain["seq"], "the partitions do not ascend, or one is empty")
-        # A tenant's leaves stand side by side: a gap would be a partition that is left out.
-        require(index in (None, chain["index"] - 1) and chain["index"] < checkpoint["tenants"], "a leaf's index is wrong")
-        index, partition, end = chain["index"], chain["partition"], bytes.fromhex(chain["chain"])
-        require(all(type(p) is str and re.fullmatch(hexadecimal(32), p) for p in chain["path"]), "an audit path is no digests")
-        root = root_by_path(leaf(name, partition, chain["seq"], end), index, checkpoint["tenants"],
-                            [bytes.fromhex(p) for p in chain["path"]])
+        index, partition, seq, end, path = (chain[n] for n in ("index", "partition", "seq", "chain", "path"))
+        # A tenant's leaves stand side by side (section "A checkpoint"): a gap is a partition that was left out.
+        require(not before or (before[0] + 1 == index and before[1] < partition), "its chains are not in the tree's order")
+        require(max(partition, len(name)) < 1 << 16 and seq >= 1, "a partition, a sequence or the tenant is out of bounds")
+        require(all(type(step) is str and re.fullmatch(HASH, step) for step in path), "an audit path has no digests")
+        root = root_by_path(leaf(name, partition, seq, bytes.fromhex(end)), index, checkpoint["tenants"],
+                            [bytes.fromhex(step) for step in path])
         require(root.hex() == checkpoint["merkle_root"], f"the path of partition {partition} does not lead to the root")
-        heads[name, partition] = chain["seq"], end
+        heads[name, partition], before = (seq, bytes.fromhex(end)), (index, partition)
     return heads
 
-
-def record_of_line(line: bytes) -> Record:
-    found = re.fullmatch(rb'\{"record":"([A-Za-z0-9+/]*={0,2})"\}\n', line)
-    require(found, "it is no record")
-    try:
-        data = base64.b64decode(found[1], validate=True)
-    except ValueError as error:
-        raise Invalid(f"it is no base64: {error}") from error
-    require(base64.b64encode(data) == found[1], "its base64 is not the canonical one")
-    record = parse_record(data, 0)
-    require(record.end == len(data), "there is something behind the record")
+def record_of(line: bytes) -> Record:
+    """Of `{"record": "…"}` in canonical JSON, whose base64 is the only one for these bytes."""
+    found = re.fullmatch(rb'\{"record":"((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)"\}\n', line)
+    require(found, "there is no record in canonical JSON")
+    record = parse_record(data := base64.b64decode(found[1]), 0)
+    require(base64.b64encode(data) == found[1] and record.end == len(data), "there is something behind the record")
     return record
-
-
-def check_bundle_records(lines: Iterator[bytes], value: dict[str, Any], heads: Chains) -> Iterator[None]:
-    """Yields at each line that is right, so that the caller knows which one is not."""
+def check_bundle(first: bytes, file: BinaryIO, key: bytes | None, tenant: str | None, result: Json) -> Json:
+    """The bundle's checkpoint. `result` always says how far it was right."""
+    result |= {"tenant": None, "records": 0}
+    value = parse_line(first)
+    heads = check_bundle_head(value, key, tenant)
+    result["tenant"], checkpoint, before = value["tenant"], value["checkpoint"], 0
     chains: Chains = dict.fromkeys(heads, (0, ZERO))
-    position, store, most = 0, value["checkpoint"]["store"], value["checkpoint"]["position"]
-    for _ in range(value["records"]):
-        line = next(lines, b"")
-        require(line, f"the bundle ends before its {value['records']} records")
-        record = record_of_line(line)
-        require((record.tenant, record.partition) in chains, "the record is of another tenant or partition")
-        require(uuid_text(record.store) == store, "the record is of another store")
-        require(position < record.position <= most, "the positions do not ascend, or go beyond the checkpoint's")
-        position = record.position
-        chains[record.tenant, record.partition] = follow(record, chains[record.tenant, record.partition])
-        yield
-    require(next(lines, None) is None, "there are more lines than records")
-    require(chains == heads, "a chain does not reach its head at the checkpoint")
+    for line in file:
+        require(result["records"] < value["records"], "there are more records than it says")
+        record = record_of(line)
+        chain = record.tenant, record.partition
+        require(chain in chains, "the record is of another tenant or partition")
+        require(uuid_text(record.store) == checkpoint["store"], "the record is of another store")
+        require(before < record.position <= checkpoint["position"], "the position does not ascend, or is beyond the last")
+        chains[chain], before = follow(record, chains[chain]), record.position
+        result["records"] += 1
+    require(result["records"] == value["records"], f"it ends before its {value['records']} records")
+    require(chains == heads, "a chain does not end as the checkpoint knows it")
+    return checkpoint
 
-
-def verify_bundle(file: BinaryIO, key: bytes | None, tenant: str | None, against: dict[str, Any] | None) -> dict[str, Any]:
-    result: dict[str, Any] = {"kind": "bundle", "intact": False, "tenant": None, "records": 0}
-    try:
-        value = parse_line(file.readline())
-        heads = check_bundle_head(value, key, tenant)
-        result["tenant"] = value["tenant"]
-        for _ in check_bundle_records(file, value, heads):
-            result["records"] += 1
-        result["intact"] = True
-    except Invalid as invalid:
-        line = result["records"] + (1 if result["tenant"] is None else 2)
-        return result | {"damage": {"line": line, "reason": str(invalid)}}
-    if against:  # two statements about one log: they can only be held against each other at the same position
-        differ = [n for n in ("store", "timeline", "position", "store_hash", "merkle_root", "tenants")
-                  if against[n] != value["checkpoint"][n]]
-        result["checkpoint"] = {"agrees": not differ} | ({"reason": "another " + ", ".join(differ)} if differ else {})
-    return result
-
-
-def verify_checkpoint(data: bytes, key: bytes | None) -> dict[str, Any]:
-    try:
-        value = parse_line(data)
-        check_checkpoint(value, key)
-    except Invalid as invalid:
-        return {"kind": "checkpoint", "intact": False, "damage": {"line": 1, "reason": str(invalid)}}
-    note = {} if key else {"note": "the key in the file proves nothing by itself: give the one you know as --public-key"}
-    return {name: value[name] for name in value if name not in ("format", "signature")} | {"kind": "checkpoint",
-                                                                                            "intact": True} | note
-
-
-def kind_of(line: bytes) -> str:
-    """By content; also when it is damaged. A bundle's first line holds a checkpoint, so the bundle is looked for first."""
-    for kind in ("bundle", "checkpoint"):
-        if f'"symphainy.{kind}"'.encode() in line:
-            return kind
-    raise Unreadable("it is no data directory, no checkpoint and no bundle")
-
-
-def read_key(text: str) -> bytes:
-    """64 hexadecimal digits, or a file that holds them or the 32 bytes."""
-    raw = text.encode() if re.fullmatch("[0-9A-Fa-f]{64}", text) else Path(text).read_bytes()
-    if re.fullmatch(rb"[0-9A-Fa-f]{64}\s*", raw):
-        return bytes.fromhex(raw.decode())
-    if len(raw) != 32:
-        raise Unreadable(f"{text} is no Ed25519 public key")
-    return raw
-
-
-def read_checkpoint(path: Path, key: bytes | None) -> dict[str, Any]:
-    try:
-        value = parse_line(path.read_bytes())
-        check_checkpoint(value, key)
-    except Invalid as invalid:
-        raise Unreadable(f"the checkpoint {path} is not intact: {invalid}") from invalid
-    return value
-
-
-def verify(path: Path, against: Path | None = None, public_key: str | None = None, tenant: str | None = None) -> dict[str, Any]:
-    key = read_key(public_key) if public_key else None
-    checkpoint = read_checkpoint(against, key) if against else None
-    if path.is_dir():
-        return verify_store(path, checkpoint, tenant)
+def verify_text(path: Path, checkpoint: Json | None, tenant: str | None, key: bytes | None) -> Json:
     with path.open("rb") as file:
-        kind = kind_of(file.readline())
-        file.seek(0)
-        if kind == "bundle":
-            return verify_bundle(file, key, tenant, checkpoint)
-        if checkpoint or tenant is not None:
-            raise Unreadable("--against and --tenant go with a data directory or a bundle")
-        return verify_checkpoint(file.read(), key)
-
+        line = file.readline()  # told by content, also a damaged one; a bundle's first line holds a checkpoint as well
+        kind = re.search(rb'"symphainy\.(bundle)"', line) or re.search(rb'"symphainy\.(checkpoint)"', line)
+        if not kind:
+            raise Unreadable("this is no data directory, no bundle and no checkpoint")
+        result: Json = {"kind": kind[1].decode(), "intact": False}
+        try:
+            if result["kind"] == "bundle":
+                found = check_bundle(line, file, key, tenant, result)
+            else:
+                check_checkpoint(found := parse_line(line + file.read()), key)
+                result |= {name: found[name] for name in (*STATEMENT, "created_at", "public_key")}
+        except Invalid as invalid:
+            number = result["records"] + 2 if result.get("tenant") is not None else 1
+            return result | {"damage": {"line": number, "reason": str(invalid)}}
+    note = {} if key else {"note": "the key in the file proves nothing by itself: give the one you know with --public-key"}
+    return result | {"intact": True} | note | ({"checkpoint": agreement(checkpoint, found)} if checkpoint else {})
+def verify(path: Path, against: Path | None = None, public_key: str | None = None, tenant: str | None = None) -> Json:
+    if public_key and not re.fullmatch("[0-9A-Fa-f]{64}", public_key):
+        public_key = Path(public_key).read_text().strip()
+    key = bytes.fromhex(public_key) if public_key else None
+    if key is not None and len(key) != 32:
+        raise Unreadable("a public key has 64 hexadecimal digits")
+    checkpoint = verify_text(against, None, None, key) if against else None
+    if checkpoint and checkpoint["kind"] != "checkpoint":
+        raise Unreadable(f"{against} is no checkpoint")
+    return verify_store(path, checkpoint, tenant) if path.is_dir() else verify_text(path, checkpoint, tenant, key)
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Verifies a write-ahead log, a bundle or a checkpoint.")
     parser.add_argument("path", type=Path, help="a data directory, a wal directory, a bundle or a checkpoint")
-    parser.add_argument("--against", type=Path, metavar="CHECKPOINT", help="a checkpoint that the log must agree with")
-    parser.add_argument("--public-key", metavar="HEX_OR_FILE", help="the key that signatures must be made with")
-    parser.add_argument("--tenant", help="whose records: of a bundle it must be this tenant's")
-    arguments = parser.parse_args()
+    parser.add_argument("--against", type=Path, metavar="CHECKPOINT", help="a checkpoint that it must agree with")
+    parser.add_argument("--public-key", metavar="HEX_OR_FILE", help="the key that is known to sign checkpoints")
+    parser.add_argument("--tenant", help="whose records a bundle must hold; of a log, whose are counted")
     try:
-        result = verify(arguments.path, arguments.against, arguments.public_key, arguments.tenant)
-    except (Unreadable, OSError) as error:
+        result = verify(**vars(parser.parse_args()))
+    except (Unreadable, OSError, ValueError) as error:
         print(f"verify.py: {error}", file=sys.stderr)
         return 2
-    print(json.dumps(result, sort_keys=True, ensure_ascii=False))
+    print(json.dumps(result, sort_keys=True))
     return 0 if result["intact"] and result.get("checkpoint", {"agrees": True})["agrees"] else 3
-
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -127,7 +127,8 @@ class ExecutionContext {
 
   /// The tenant's state as of now, what this execution has put included; nothing when the key does not exist.
   [[nodiscard]] virtual Result<std::optional<StateValue>> get_state(const std::string& key) = 0;
-  /// With `expected_version` the commit fails as a conflict unless the key is at that version then (0: does not exist).
+  /// With `expected_version` the commit fails as a conflict unless the key is at that version then (0: it does not
+  /// exist, or was deleted). A key's versions count from 1, and on over its deletion.
   [[nodiscard]] virtual Result<void> put_state(const std::string& key, Json value,
                                                std::optional<std::uint64_t> expected_version = std::nullopt) = 0;
   [[nodiscard]] virtual Result<void> delete_state(const std::string& key,

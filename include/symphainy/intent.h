@@ -48,8 +48,12 @@ struct Violation {
   friend bool operator==(const Violation&, const Violation&) = default;
 };
 
+/// What was submitted before is answered with its first result, however often it comes again: known by its
+/// idempotency key, or else by its intent id. Refused as a conflict, reason "idempotency_conflict": another body (see
+/// fingerprint()); an intent id that came without this key, or with another; a key and an intent id that stand for
+/// different executions. So one key never stands for two executions. Rejected intents bind neither.
 struct Intent {
-  std::string intent_id;    ///< name grammar; a UUIDv7 unless the submitter chose it
+  std::string intent_id;    ///< name grammar; a UUIDv7 unless the submitter chose it; unique in the tenant
   std::string intent_type;  ///< name grammar, like the next three
   std::string tenant_id;
   std::string session_id;
@@ -58,7 +62,7 @@ struct Intent {
   Json metadata = Json::object();
   std::int64_t created_at_us = 0;  ///< UTC; RFC 3339 in JSON ("created_at")
   Actor actor;
-  std::optional<std::string> idempotency_key;  ///< 1 to 256 bytes
+  std::optional<std::string> idempotency_key;  ///< 1 to 256 bytes; the same key with new intent ids is the same work
   std::optional<std::string> traceparent;      ///< W3C trace context, version 00
   std::optional<std::int64_t> deadline_us;     ///< UTC; RFC 3339 in JSON ("deadline")
   std::optional<int> priority;                 ///< 0 (first) to 9 (last)

@@ -4,7 +4,9 @@
 // Parsing refuses what other parsers let through and differ about: duplicate keys (also when spelt with escapes),
 // trailing data, a byte order mark, lone surrogates, invalid UTF-8, NaN and infinities, numbers that overflow a double,
 // integers beyond 64 bits, and nesting beyond the limit. Writing is RFC 8785 (sorted members, shortest numbers), except
-// that 64-bit integers keep all their digits. Equal values therefore have equal bytes, and equal digests.
+// that 64-bit integers keep all their digits, and that integral doubles beyond 64 bits and below 1e21 have an exponent,
+// because their digits alone would be refused as such an integer. Equal values therefore have equal bytes, and equal
+// digests.
 //
 // A Json is a value: copies are deep. It is not synchronized.
 #pragma once

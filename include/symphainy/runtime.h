@@ -27,9 +27,10 @@ namespace symphainy {
 struct RuntimeOptions {
   std::string data_directory = ".symphainy";
   std::size_t handler_threads = 4;
-  std::size_t max_in_flight = 16'384;            ///< submissions beyond it are refused as overloaded
-  std::size_t max_fold_lag_records = 262'144;    ///< submissions wait while the projections lag further
-  std::size_t segment_bytes = 32 * 1024 * 1024;  ///< of the write-ahead log
+  std::size_t max_in_flight = 16'384;                  ///< submissions beyond it are refused as overloaded
+  std::size_t max_fold_lag_records = 262'144;          ///< submissions wait while the projections lag further
+  std::size_t max_fold_lag_bytes = 256 * 1024 * 1024;  ///< of payloads; likewise
+  std::size_t segment_bytes = 32 * 1024 * 1024;        ///< of the write-ahead log
   IntentLimits intent_limits;
   bool publish_events = true;  ///< relay committed events to DATA/events as they come
 };
@@ -56,7 +57,7 @@ struct ExecutionResult {
   std::vector<Reference> references;
   std::optional<Error> error;
   std::int64_t duration_us = 0;  ///< from acceptance to its last commit
-  std::uint64_t position = 0;    ///< of its last record; reads at_least this see all of it
+  std::uint64_t position = 0;    ///< of its last record; projections that have reached it show all of it
 
   [[nodiscard]] Json to_json() const;
 };
@@ -85,7 +86,8 @@ class Runtime {
   /// waits for while `done` runs; a refusal (overloaded, closing) from the caller's, before submit() returns.
   virtual void submit(Intent intent, Done done) = 0;
   [[nodiscard]] virtual Result<ExecutionResult> execute(Intent intent) = 0;
-  /// Records the refusal of an intent that did not even parse into one; its tenant must be a valid name.
+  /// submit() of what shall be an intent: when it is none, its refusal is recorded, provided its tenant is a valid
+  /// name.
   virtual void submit_json(Json intent, Done done) = 0;
 
   /// Waits until projections and events have caught up with everything acknowledged so far.

@@ -93,6 +93,8 @@ class [[nodiscard]] Task {
   Task& operator=(const Task&) = delete;
   ~Task() { destroy(); }
 
+  /// False for one that was never a coroutine's, or was moved from: it must not be awaited.
+  explicit operator bool() const noexcept { return handle_ != nullptr; }
   [[nodiscard]] bool await_ready() const noexcept { return !handle_ || handle_.done(); }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
     handle_.promise().set_continuation(awaiting);

@@ -2,10 +2,11 @@
 #include "app/benchmark.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <semaphore>
 #include <sys/resource.h>
@@ -15,6 +16,8 @@
 
 #include "app/store_reader.h"
 #include "base/try.h"
+#include "public_works/adapters/filesystem/posix_file_system.h"
+#include "public_works/adapters/segment_log/durable_head.h"
 
 namespace symphainy::app {
 namespace {
@@ -65,10 +68,10 @@ class LoadGenerator {
   LoadGenerator(Runtime& runtime, std::size_t in_flight)
       : runtime_(runtime), free_(static_cast<std::ptrdiff_t>(in_flight)) {}
 
-  void run_for(double seconds, const Json& parameters) {
+  void run_for(double seconds, const Json& parameters, const std::function<bool()>& stopped) {
     const auto start = SteadyClock::now();
     const auto end = start + std::chrono::duration<double>(seconds);
-    while (SteadyClock::now() < end) {
+    while (SteadyClock::now() < end && !(stopped && stopped())) {
       free_.acquire();
       const auto submitted = SteadyClock::now();
       ++submitted_;
@@ -106,10 +109,37 @@ class LoadGenerator {
   std::optional<Error> failure_;
 };
 
-std::uint64_t log_bytes(const DataDirectory& directory) {
+/// Without the zeros behind what was written: segments are zeroed before they are used.
+std::uint64_t written_bytes(const std::filesystem::path& path) {
+  constexpr std::uint64_t kPieceBytes = 256 * 1024;
+  std::ifstream file(path, std::ios::binary);
+  std::string piece;
+  for (std::uint64_t end = std::filesystem::file_size(path); end > 0;) {
+    const std::uint64_t begin = end - std::min(end, kPieceBytes);
+    piece.resize(end - begin);
+    file.seekg(static_cast<std::streamoff>(begin));
+    if (!file.read(piece.data(), static_cast<std::streamsize>(piece.size()))) return end;
+    const auto last = piece.find_last_not_of('\0');
+    if (last != std::string::npos) return begin + last + 1;
+    end = begin;
+  }
+  return 0;
+}
+
+/// How much the log has written so far, and in how many groups: with every group, or a little behind it, goes one head.
+struct LogUse {
   std::uint64_t bytes = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(directory.wal())) bytes += entry.file_size();
-  return bytes;
+  std::uint64_t groups = 0;
+};
+
+Result<LogUse> log_use(const DataDirectory& directory) {
+  LogUse use;
+  for (const auto& entry : std::filesystem::directory_iterator(directory.wal()))
+    use.bytes += written_bytes(entry.path());
+  public_works::PosixFileSystem files;
+  TRY(const auto head, public_works::read_durable_head(files, directory.wal()));
+  use.groups = head.newest.generation;
+  return use;
 }
 
 }  // namespace
@@ -132,31 +162,37 @@ Result<Json> run_benchmark(const BenchmarkOptions& options) {
   TRY(const ExecutionResult first, runtime->execute(bench_intent(Json::object())));
   if (first.references.empty()) return fail(ErrorCode::internal, "the first execution registered no reference");
 
+  const DataDirectory directory{options.data_directory};
+  TRY(const LogUse before, log_use(directory));
   LoadGenerator load(*runtime, options.in_flight);
   const auto start = SteadyClock::now();
-  load.run_for(options.seconds, Json::object({{"source", first.references.front().reference_id}}));
+  load.run_for(options.seconds, Json::object({{"source", first.references.front().reference_id}}), options.stopped);
   TRY(runtime->drain());
   const double seconds = microseconds_since(start) / 1e6;
   if (load.failure()) return std::unexpected(*load.failure());
   TRY(runtime->close());
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  TRY(const LogUse after, log_use(directory));
 
   auto& latencies = load.latencies_us();
   std::ranges::sort(latencies);
   const double executions = static_cast<double>(latencies.size());
-  const DataDirectory directory{options.data_directory};
-  const auto bytes = static_cast<std::size_t>(static_cast<double>(log_bytes(directory)) / executions);
+  const double bytes = static_cast<double>(after.bytes - before.bytes) / executions;
+  const double batches = 2 * executions / static_cast<double>(std::max<std::uint64_t>(after.groups - before.groups, 1));
   TRY(const Limit limit, measure_limit({.directory = options.data_directory + "/limit",
-                                        .in_flight = options.in_flight,
                                         .seconds = std::min(options.seconds, 3.0),
-                                        .log_bytes_per_execution = std::clamp<std::size_t>(bytes, 500, 4'000)}));
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
+                                        .log_bytes_per_execution = bytes,
+                                        .batches_per_group = std::max(batches, 1.0),
+                                        .stopped = options.stopped}));
+  if (options.stopped && options.stopped()) return fail(ErrorCode::cancelled, "stopped on request", "stopped");
   const double throughput = executions / seconds;
-  return Json::object({{"executions", latencies.size()},
+  return Json::object({{"batches_per_group", batches},
+                       {"executions", latencies.size()},
                        {"fdatasync_us", limit.fdatasync_p50_us},
                        {"in_flight", options.in_flight},
                        {"limit", limit.executions_per_second},
-                       {"log_bytes_per_execution", bytes},
+                       {"log_bytes_per_execution", std::llround(bytes)},
                        {"p50_us", percentile(latencies, 0.5)},
                        {"p99_us", percentile(latencies, 0.99)},
                        {"peak_rss_mib", static_cast<double>(usage.ru_maxrss) / 1024.0},

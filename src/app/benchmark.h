@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "symphainy/error.h"
@@ -14,20 +15,24 @@ struct BenchmarkOptions {
   std::string data_directory;  ///< must be empty or absent
   std::size_t in_flight = 64;
   double seconds = 5;
+  std::function<bool()> stopped;  ///< asked now and then; may be empty
 };
 
 /// Two synced commits per execution; the handler adds a 200-byte artifact, a reference with one provenance edge, an
 /// event.
 /// {"in_flight", "executions", "throughput" (executions/s, projections drained), "p50_us", "p99_us", "limit"
-/// (executions/s), "ratio", "fdatasync_us" (p50 of a raw one), "log_bytes_per_execution", "peak_rss_mib"}
+/// (executions/s), "ratio", "fdatasync_us" (p50 of a raw one), "log_bytes_per_execution", "batches_per_group" (that one
+/// sync of the log makes durable, on average), "peak_rss_mib" (of this process, up to the end of the executions)}.
+/// cancelled when it was stopped.
 [[nodiscard]] Result<Json> run_benchmark(const BenchmarkOptions& options);
 
 /// What to push through the limit: the shape of what the runtime has just written.
 struct LimitOptions {
   std::string directory;  ///< created, and removed at the end
-  std::size_t in_flight = 64;
   double seconds = 3;
-  std::size_t log_bytes_per_execution = 2'000;
+  double log_bytes_per_execution = 2'000;
+  double batches_per_group = 64;  ///< two batches are an execution
+  std::function<bool()> stopped;
 };
 
 struct Limit {
@@ -35,8 +40,8 @@ struct Limit {
   double fdatasync_p50_us = 0;
 };
 
-/// One thread hashes, writes and syncs the bytes of a group twice; another folds the same rows into the same tables. No
-/// code of the runtime takes part.
+/// One thread hashes, writes and syncs group after group; another folds the same rows into the same tables. No code of
+/// the runtime takes part.
 [[nodiscard]] Result<Limit> measure_limit(const LimitOptions& options);
 
 }  // namespace symphainy::app

@@ -2,6 +2,7 @@
 // The physical limit beside the benchmark: hashing, writing, syncing and folding the same amounts, and nothing else.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <fcntl.h>
 #include <filesystem>
@@ -26,6 +27,7 @@ using public_works::StateChanges;
 
 constexpr std::size_t kFileBytes = 32 * 1024 * 1024;
 constexpr std::size_t kRecordsPerExecution = 8;
+constexpr std::size_t kBatchesPerExecution = 2;
 constexpr std::size_t kHashesPerRecord = 2;
 constexpr std::size_t kExecutionsPerTransaction = 8'192;
 
@@ -153,8 +155,8 @@ class RawFile {
   int descriptor_;
 };
 
-void hash_like_the_log(std::string_view bytes, std::size_t executions) {
-  const std::size_t records = executions * kRecordsPerExecution / 2;  // a group is half of each execution's records
+void hash_like_the_log(std::string_view bytes, std::size_t batches) {
+  const std::size_t records = batches * kRecordsPerExecution / kBatchesPerExecution;
   const std::size_t piece = std::max<std::size_t>(bytes.size() / std::max<std::size_t>(records, 1), 64);
   for (std::size_t hash = 0; hash < kHashesPerRecord; ++hash) {
     for (std::size_t at = 0; at < bytes.size(); at += piece)
@@ -182,25 +184,26 @@ Result<Limit> measure(const LimitOptions& options) {
                                                              public_works::SqliteStateStore::Mode::read_write));
   Limit limit;
   TRY(limit.fdatasync_p50_us, median_sync_us(file));
-  const std::string group(options.in_flight * options.log_bytes_per_execution / 2, 'g');
+  const auto batches = std::max<std::size_t>(static_cast<std::size_t>(std::llround(options.batches_per_group)), 1);
+  const double group_bytes = static_cast<double>(batches) / kBatchesPerExecution * options.log_bytes_per_execution;
+  const std::string group(std::min(static_cast<std::size_t>(group_bytes), kFileBytes), 'g');
   Folder folder(*store);
-  std::uint64_t executions = 0;
+  std::uint64_t written = 0;  // batches
   std::uint64_t offset = 0;
   const auto start = SteadyClock::now();
   while (SteadyClock::now() - start < std::chrono::duration<double>(options.seconds)) {
-    for (int commit = 0; commit < 2; ++commit) {
-      hash_like_the_log(group, options.in_flight);
-      if (offset + group.size() > kFileBytes) offset = 0;
-      TRY(file.write(offset, group));
-      TRY(file.sync());
-      offset += group.size();
-    }
-    executions += options.in_flight;
-    folder.synced(executions);
+    if (options.stopped && options.stopped()) break;
+    hash_like_the_log(group, batches);
+    if (offset + group.size() > kFileBytes) offset = 0;
+    TRY(file.write(offset, group));
+    TRY(file.sync());
+    offset += group.size();
+    written += batches;
+    folder.synced(written / kBatchesPerExecution);
   }
   TRY(folder.finish());
   const double seconds = std::chrono::duration<double>(SteadyClock::now() - start).count();
-  limit.executions_per_second = static_cast<double>(executions) / seconds;
+  limit.executions_per_second = static_cast<double>(written) / kBatchesPerExecution / seconds;
   return limit;
 }
 

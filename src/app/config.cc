@@ -3,13 +3,14 @@
 // value is checked where it is read, so that the error can say where it stands.
 #include "app/config.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdlib>
 #include <filesystem>
 #include <fmt/format.h>
 #include <sstream>
 #include <toml++/toml.h>
+#include <unistd.h>
 #include <utility>
 
 #include "base/ids.h"
@@ -25,20 +26,26 @@ struct SettingRule {
   Kind kind;
   std::string_view environment;
   std::string_view flag;
+  std::uint64_t least = 0;  ///< of a count
+  std::uint64_t most = 0;
 };
+
+constexpr std::uint64_t kMebibyte = 1024 * 1024;
+constexpr const char* kConfigVariable = "SYMPHAINY_CONFIG";
 
 constexpr std::array<SettingRule, 11> kRules{{
     {"data", Kind::path, "SYMPHAINY_DATA", "--data"},
     {"tenant", Kind::name, "SYMPHAINY_TENANT", "--tenant"},
     {"actor", Kind::actor, "SYMPHAINY_ACTOR", "--actor"},
     {"roots", Kind::list, "SYMPHAINY_ROOTS", "--root"},
-    {"concurrency", Kind::count, "SYMPHAINY_CONCURRENCY", "--concurrency"},
-    {"handler_threads", Kind::count, "SYMPHAINY_HANDLER_THREADS", ""},
-    {"segment_bytes", Kind::count, "SYMPHAINY_SEGMENT_BYTES", ""},
-    {"max_in_flight", Kind::count, "SYMPHAINY_MAX_IN_FLIGHT", ""},
-    {"limits.parameters_bytes", Kind::count, "SYMPHAINY_LIMITS_PARAMETERS_BYTES", ""},
-    {"limits.metadata_bytes", Kind::count, "SYMPHAINY_LIMITS_METADATA_BYTES", ""},
-    {"limits.depth", Kind::count, "SYMPHAINY_LIMITS_DEPTH", ""},
+    {"concurrency", Kind::count, "SYMPHAINY_CONCURRENCY", "--concurrency", 1, 65'536},
+    {"handler_threads", Kind::count, "SYMPHAINY_HANDLER_THREADS", "", 1, 1'024},
+    {"segment_bytes", Kind::count, "SYMPHAINY_SEGMENT_BYTES", "", kMebibyte, 4'096 * kMebibyte},
+    {"max_in_flight", Kind::count, "SYMPHAINY_MAX_IN_FLIGHT", "", 1, 1'000'000},
+    // What the intent model takes at most: a record must be readable again.
+    {"limits.parameters_bytes", Kind::count, "SYMPHAINY_LIMITS_PARAMETERS_BYTES", "", 2, 32 * kMebibyte},
+    {"limits.metadata_bytes", Kind::count, "SYMPHAINY_LIMITS_METADATA_BYTES", "", 2, 32 * kMebibyte},
+    {"limits.depth", Kind::count, "SYMPHAINY_LIMITS_DEPTH", "", 1, 480},
 }};
 
 const SettingRule* find_rule(std::string_view key) {
@@ -72,9 +79,9 @@ Layers default_layer() {
 }
 
 /// What is wrong with the value, or nothing.
-std::optional<std::string> complaint(Kind kind, const Json& value) {
+std::optional<std::string> complaint(const SettingRule& rule, const Json& value) {
   const auto text = value.as_string();
-  switch (kind) {
+  switch (rule.kind) {
     case Kind::path:
       if (!text || text->empty()) return "must be a path that is not empty";
       return std::nullopt;
@@ -91,14 +98,15 @@ std::optional<std::string> complaint(Kind kind, const Json& value) {
         if (!value.at(i).is_string() || value.at(i).as_string()->empty()) return "must list directories";
       return std::nullopt;
     case Kind::count:
-      if (!value.as_uint64() || *value.as_uint64() == 0) return "must be a whole number from 1 on";
+      if (const auto number = value.as_uint64(); !number || *number < rule.least || *number > rule.most)
+        return fmt::format("must be a whole number from {} to {}", rule.least, rule.most);
       return std::nullopt;
   }
   return std::nullopt;
 }
 
 Result<void> put(Layers& layers, const SettingRule& rule, Json value, std::string source, const std::string& where) {
-  if (auto wrong = complaint(rule.kind, value))
+  if (auto wrong = complaint(rule, value))
     return fail(ErrorCode::invalid_argument, fmt::format("{}: '{}' {}", where, rule.key, *wrong), "invalid_setting");
   layers.insert_or_assign(std::string(rule.key), Setting{std::string(rule.key), std::move(value), std::move(source)});
   return {};
@@ -156,6 +164,12 @@ Result<void> read_file(const std::string& path, Layers& layers) {
   }
 }
 
+std::string known_variables() {
+  std::string names(kConfigVariable);
+  for (const SettingRule& rule : kRules) names += ", " + std::string(rule.environment);
+  return names;
+}
+
 Json from_environment(Kind kind, const std::string& text) {
   if (kind == Kind::count) {
     std::uint64_t number = 0;
@@ -170,11 +184,14 @@ Json from_environment(Kind kind, const std::string& text) {
 }
 
 Result<void> read_environment(const ConfigurationInput& input, Layers& layers) {
-  for (const SettingRule& rule : kRules) {
-    const std::string name(rule.environment);
-    const auto text = input.environment(name);
-    if (!text || text->empty()) continue;
-    TRY(put(layers, rule, from_environment(rule.kind, *text), "environment " + name, name));
+  for (const auto& [name, text] : input.environment) {
+    if (text.empty() || name == kConfigVariable) continue;
+    const auto* rule = std::ranges::find(kRules, name, &SettingRule::environment);
+    if (rule == kRules.end())
+      return fail(ErrorCode::invalid_argument,
+                  fmt::format("{} is no variable that sets anything; those there are: {}", name, known_variables()),
+                  "unknown_variable");
+    TRY(put(layers, *rule, from_environment(rule->kind, text), "environment " + name, name));
   }
   return {};
 }
@@ -191,7 +208,8 @@ Result<void> read_flags(const ConfigurationInput& input, Layers& layers) {
 
 std::optional<std::string> file_to_read(const ConfigurationInput& input) {
   if (input.file) return input.file;
-  if (auto named = input.environment("SYMPHAINY_CONFIG"); named && !named->empty()) return named;
+  const auto named = input.environment.find(kConfigVariable);
+  if (named != input.environment.end() && !named->second.empty()) return named->second;
   std::error_code ignored;
   if (std::filesystem::exists("symphainy.toml", ignored)) return "symphainy.toml";
   return std::nullopt;
@@ -222,9 +240,15 @@ Configuration from_layers(Layers layers) {
 
 }  // namespace
 
-std::optional<std::string> process_environment(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+std::map<std::string, std::string> process_environment() {
+  std::map<std::string, std::string> found;
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+    const std::string_view text(*variable);
+    const auto equals = text.find('=');
+    if (text.starts_with("SYMPHAINY_") && equals != std::string_view::npos)
+      found.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return found;
 }
 
 Result<Actor> parse_actor(std::string_view text) {

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -46,11 +45,12 @@ struct ConfigurationInput {
   std::map<std::string, Json> flags;
   /// --config; else SYMPHAINY_CONFIG, else ./symphainy.toml when there is one.
   std::optional<std::string> file;
-  std::function<std::optional<std::string>(const std::string&)> environment;
+  /// Every variable that begins with SYMPHAINY_; one that no setting has is an error.
+  std::map<std::string, std::string> environment;
 };
 
-/// The process's own environment.
-[[nodiscard]] std::optional<std::string> process_environment(const std::string& name);
+/// Those of the process's own environment.
+[[nodiscard]] std::map<std::string, std::string> process_environment();
 
 [[nodiscard]] Result<Configuration> load_configuration(const ConfigurationInput& input);
 

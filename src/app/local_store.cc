@@ -10,6 +10,18 @@ namespace symphainy::app {
 
 using public_works::SqliteStateStore;
 
+namespace {
+
+std::unexpected<Error> unusable(const DataDirectory& directory, const Error& error) {
+  if (error.code == ErrorCode::unavailable) return std::unexpected(error);  // later it may be usable
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("{} cannot be a data directory ({}); name one that can be written with --data",
+                          directory.root, error.message),
+              "unusable_directory");
+}
+
+}  // namespace
+
 LocalStore::LocalStore(std::size_t handler_threads)
     : relay(clock, 1, "sym-relay"),
       fold(clock, 1, "sym-fold"),
@@ -19,7 +31,8 @@ LocalStore::LocalStore(std::size_t handler_threads)
 Result<std::shared_ptr<LocalStore>> LocalStore::open(const RuntimeOptions& options) {
   const DataDirectory directory{options.data_directory};
   auto store = std::make_shared<LocalStore>(std::max<std::size_t>(options.handler_threads, 1));
-  TRY(store->files.create_directories(directory.root));
+  if (const auto made = store->files.create_directories(directory.root); !made)
+    return unusable(directory, made.error());
   auto lock = store->files.lock(directory.lock());
   if (!lock && lock.error().code == ErrorCode::unavailable) {
     return fail(ErrorCode::unavailable,
@@ -27,6 +40,7 @@ Result<std::shared_ptr<LocalStore>> LocalStore::open(const RuntimeOptions& optio
                             directory.root),
                 "locked");
   }
+  if (!lock) return unusable(directory, lock.error());
   TRY(store->lock, std::move(lock));
   // The log first: whatever it says, nothing else has been touched yet.
   TRY(store->log,

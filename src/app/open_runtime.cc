@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the runtime meets its adapters: a node over the log, the stores and the publisher of a local data directory.
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <system_error>
 
 #include "app/local_store.h"
 #include "base/try.h"
@@ -27,9 +29,7 @@ void log_line(LogLevel level, const std::string& execution_id, std::string_view 
   spdlog::log(spdlog_level(level), "execution={} {}", execution_id, message);
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Runtime>> Runtime::open(RuntimeOptions options) {
+Result<std::unique_ptr<Runtime>> open_node(const RuntimeOptions& options) {
   TRY(const auto store, app::LocalStore::open(options));
   runtime::NodeAdapters adapters{.owner = store,
                                  .log = *store->log,
@@ -46,6 +46,20 @@ Result<std::unique_ptr<Runtime>> Runtime::open(RuntimeOptions options) {
                                  .random = store->random,
                                  .log_sink = log_line};
   return runtime::RuntimeNode::open(std::move(adapters), options);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Runtime>> Runtime::open(RuntimeOptions options) {
+  try {
+    return open_node(options);
+  } catch (const std::system_error& error) {
+    return fail(ErrorCode::unavailable,
+                fmt::format("the runtime's threads cannot be started: {}; ask for fewer than {} handler threads, or "
+                            "raise the process's limits (ulimit -u, -v)",
+                            error.what(), options.handler_threads),
+                "no_threads");
+  }
 }
 
 }  // namespace symphainy

@@ -90,40 +90,4 @@ Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& data_d
   return LocalReader::open(DataDirectory{data_directory});
 }
 
-Result<Json> verify_log(const std::string& data_directory) {
-  public_works::PosixFileSystem files;
-  const DataDirectory directory{data_directory};
-  auto head = public_works::read_durable_head(files, directory.wal());
-  if (!head && head.error().code == ErrorCode::corrupt) {
-    return Json::object({{"intact", false},
-                         {"damage", Json::object({{"segment", directory.wal() + "/head"},
-                                                  {"offset", 0},
-                                                  {"position", 0},
-                                                  {"reason", head.error().message}})}});
-  }
-  if (!head) return std::unexpected(head.error());
-  const public_works::ScanOptions options{
-      .threads = std::max(1U, std::thread::hardware_concurrency()), .chain_at = 0, .visit = {}};
-  TRY(const auto scan, public_works::scan_log(files, directory.wal(), *head, options));
-  const std::uint64_t last = scan.chain.position();
-  const std::uint64_t first = last == 0 ? 0 : 1;
-  Json answer = Json::object({{"intact", !scan.damage},
-                              {"records", last},
-                              {"first", first},
-                              {"last", last},
-                              {"tenants", scan.chain.tenants().size()},
-                              {"torn_tail_bytes", scan.torn_bytes},
-                              {"head", Json::object({{"position", head->newest.position},
-                                                     {"store_hash", head->newest.store_hash.hex()},
-                                                     {"store_id", head->newest.store.text()},
-                                                     {"timeline", head->newest.timeline.text()}})}});
-  if (scan.damage) {
-    answer["damage"] = Json::object({{"segment", scan.damage->segment},
-                                     {"offset", scan.damage->offset},
-                                     {"position", scan.damage->position},
-                                     {"reason", scan.damage->reason}});
-  }
-  return answer;
-}
-
 }  // namespace symphainy::app

@@ -37,12 +37,6 @@ class StoreReader {
   StoreReader() = default;
 };
 
-/// Checks every hash and both chains of the log against the durable head, without the lock and without changing
-/// anything:
-/// {"intact", "records", "first", "last", "tenants", "head", "torn_tail_bytes", "damage"?: {"segment", "offset",
-/// "position", "reason"}}. An error only when the log cannot be read at all.
-[[nodiscard]] Result<Json> verify_log(const std::string& data_directory);
-
 /// Where things are in a data directory.
 struct DataDirectory {
   std::string root;

@@ -83,7 +83,11 @@ const char* find_special(const char* at, const char* end) noexcept {
         (kOnes * 0x80);
     if (found != 0) return at + std::countr_zero(found) / 8;
   }
-  while (at != end && *at >= 0x20 && *at != '"' && *at != '\\') ++at;
+  const auto is_plain = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+  };
+  while (at != end && is_plain(*at)) ++at;
   return at;
 }
 

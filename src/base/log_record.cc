@@ -34,6 +34,23 @@ void append_header(std::string& out, const LogRecord& record) {
   out.append(record.tenant);
 }
 
+// Length (to be filled in) and header; where the length stands.
+std::size_t begin_record(std::string& out, const LogRecord& record) {
+  const std::size_t length_at = out.size();
+  append_integer(out, std::uint32_t{0});
+  append_header(out, record);
+  return length_at;
+}
+
+void end_record(std::string& out, std::size_t length_at, const LogRecord& record) {
+  out.append(record.salt.data(), record.salt.size());
+  append_integer(out, static_cast<std::uint32_t>(record.payload.size()));
+  out.append(record.payload);
+  out.append(record.content_digest.view());
+  out.append(record.chain.view());
+  store_integer(out.data() + length_at, static_cast<std::uint32_t>(out.size() - length_at - 4));
+}
+
 Digest content_digest(const LogRecord& record) {
   return sha256({record.salt.data(), record.salt.size()}, record.payload);
 }
@@ -80,7 +97,7 @@ Result<LogRecord> decode_record(std::string_view bytes) {
                 fmt::format("record format {} is not known to this release; open it with the release "
                             "that wrote it",
                             record.format),
-                "unknown_format");
+                std::string(kUnknownFormat));
   }
   record.flags = reader.integer<std::uint16_t>();
   record.type = reader.integer<std::uint16_t>();
@@ -109,6 +126,13 @@ std::unexpected<Error> broken(std::uint64_t position, std::string_view what) {
   return fail(ErrorCode::corrupt, fmt::format("position {}: {}", position, what));
 }
 
+std::unexpected<Error> stale(std::uint64_t position, std::uint64_t epoch, std::uint64_t highest) {
+  return fail(ErrorCode::corrupt,
+              fmt::format("position {}: written in epoch {} behind epoch {}, by a process that no longer owned the log",
+                          position, epoch, highest),
+              std::string(kStaleEpoch));
+}
+
 }  // namespace
 
 void LogChain::seal(LogBatch& batch, std::string& out) {
@@ -121,18 +145,11 @@ void LogChain::seal(LogBatch& batch, std::string& out) {
   out.append(Digest{}.view());  // store hash, below
   for (LogRecord& record : batch.records) {
     TenantHead& head = tenants_[{record.tenant, record.partition}];
-    const std::size_t length_at = out.size();
-    append_integer(out, std::uint32_t{0});
-    append_header(out, record);
+    const std::size_t length_at = begin_record(out, record);
     const std::string_view header = std::string_view(out).substr(length_at + 4);
     record.content_digest = content_digest(record);
     record.chain = link(head.chain, header, record.content_digest);
-    out.append(record.salt.data(), record.salt.size());
-    append_integer(out, static_cast<std::uint32_t>(record.payload.size()));
-    out.append(record.payload);
-    out.append(record.content_digest.view());
-    out.append(record.chain.view());
-    store_integer(out.data() + length_at, static_cast<std::uint32_t>(out.size() - length_at - 4));
+    end_record(out, length_at, record);
     head = {record.tenant_seq, record.chain};
   }
   batch.store_hash = link_batch(store_hash_, batch);
@@ -145,13 +162,55 @@ void LogChain::seal(LogBatch& batch, std::string& out) {
 LogChain LogChain::behind(std::uint64_t position, const Digest& store_hash) {
   LogChain chain;
   chain.position_ = position;
-  chain.store_hash_ = store_hash;
+  chain.store_hash_ = chain.began_behind_ = store_hash;
   chain.tenants_unknown_ = position > 0;
   return chain;
 }
 
+void LogChain::save(std::string& out) const {
+  append_integer(out, position_);
+  append_integer(out, time_us_);
+  append_integer(out, epoch_);
+  out.append(store_hash_.view());
+  append_integer(out, static_cast<std::uint32_t>(tenants_.size()));
+  for (const auto& [key, head] : tenants_) {
+    append_integer(out, static_cast<std::uint16_t>(key.first.size()));
+    out.append(key.first);
+    append_integer(out, key.second);
+    append_integer(out, head.seq);
+    out.append(head.chain.view());
+  }
+}
+
+LogChain LogChain::restored(ByteReader& reader) {
+  LogChain chain;
+  chain.position_ = reader.integer<std::uint64_t>();
+  chain.time_us_ = reader.integer<std::int64_t>();
+  chain.epoch_ = reader.integer<std::uint64_t>();
+  chain.store_hash_ = chain.began_behind_ = take_digest(reader);
+  const auto count = reader.integer<std::uint32_t>();
+  for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
+    const auto length = reader.integer<std::uint16_t>();
+    std::string tenant(reader.bytes(length));
+    const auto partition = reader.integer<std::uint16_t>();
+    TenantHead head;
+    head.seq = reader.integer<std::uint64_t>();
+    head.chain = take_digest(reader);
+    chain.tenants_.insert_or_assign({std::move(tenant), partition}, head);
+  }
+  return chain;
+}
+
 Result<void> LogChain::join(LogChain next) {
+  if (next.began_behind_ != store_hash_) {
+    return broken(position_ + 1, "the store's hash chain does not continue here");
+  }
   for (const FirstRecord& first : next.taken_on_trust_) {
+    if (first.epoch < epoch_) return stale(first.position, first.epoch, epoch_);
+    if (tenants_unknown_ && !tenants_.contains(first.key)) {
+      taken_on_trust_.push_back(first);  // for whoever joins this one
+      continue;
+    }
     const TenantHead before = tenants_.contains(first.key) ? tenants_.at(first.key) : TenantHead{};
     if (first.seq != before.seq + 1) return broken(first.position, "the tenant's sequence has a gap");
     if (first.time_us <= time_us_) return broken(first.position, "its time is not after the record before it");
@@ -162,6 +221,7 @@ Result<void> LogChain::join(LogChain next) {
   for (auto& [key, head] : next.tenants_) tenants_[key] = head;
   position_ = next.position_;
   time_us_ = std::max(time_us_, next.time_us_);
+  epoch_ = std::max(epoch_, next.epoch_);
   store_hash_ = next.store_hash_;
   return {};
 }
@@ -186,8 +246,8 @@ Result<void> LogChain::follow(const LogBatch& batch, const Uuid& store) {
     header.clear();
     append_header(header, record);
     if (fresh && known == tenants_.end() && tenants_unknown_) {
-      trusted.push_back(
-          {key, record.position, record.tenant_seq, record.time_us, header, record.content_digest, record.chain});
+      trusted.push_back({key, record.position, record.tenant_seq, record.time_us, record.partition_epoch, header,
+                         record.content_digest, record.chain});
     } else if (record.tenant_seq != head->second.seq + 1) {
       return broken(record.position, "the tenant's sequence has a gap");
     } else if (record.chain != link(head->second.chain, header, record.content_digest)) {
@@ -199,6 +259,11 @@ Result<void> LogChain::follow(const LogBatch& batch, const Uuid& store) {
   if (batch.store_hash != link_batch(store_hash_, batch)) {
     return broken(batch.first_position(), "the store's hash chain does not continue here");
   }
+  std::uint64_t epoch = epoch_;  // last: only of a batch that is whole and in its place can this be said
+  for (const LogRecord& record : batch.records) {
+    if (record.partition_epoch < epoch) return stale(record.position, record.partition_epoch, epoch);
+    epoch = record.partition_epoch;
+  }
   for (auto& [key, head] : touched) tenants_[key] = head;
   std::ranges::move(trusted, std::back_inserter(taken_on_trust_));
   advance(batch);
@@ -208,6 +273,7 @@ Result<void> LogChain::follow(const LogBatch& batch, const Uuid& store) {
 void LogChain::advance(const LogBatch& batch) {
   position_ = batch.last_position();
   time_us_ = batch.records.back().time_us;
+  epoch_ = std::max(epoch_, batch.records.back().partition_epoch);
   store_hash_ = batch.store_hash;
 }
 
@@ -229,6 +295,13 @@ Result<BatchHeader> peek_batch(std::string_view header_bytes) {
     return fail(ErrorCode::corrupt, "not a batch header");
   }
   return header;
+}
+
+std::size_t encoded_size(const LogBatch& batch) {
+  constexpr std::size_t kAroundPayload = 4 + kHeaderFixedBytes + 16 + 4 + 32 + 32;
+  std::size_t bytes = kBatchHeaderBytes;
+  for (const LogRecord& record : batch.records) bytes += kAroundPayload + record.tenant.size() + record.payload.size();
+  return bytes;
 }
 
 Result<LogBatch> decode_batch(std::string_view bytes) {
@@ -253,8 +326,33 @@ Result<LogBatch> decode_batch(std::string_view bytes) {
   return batch;
 }
 
+void append_record(std::string& out, const LogRecord& record) {
+  end_record(out, begin_record(out, record), record);
+}
+
+Result<LogRecord> read_record(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const auto length = reader.integer<std::uint32_t>();
+  if (!reader.ok() || length != reader.remaining()) return fail(ErrorCode::corrupt, "the record is cut short");
+  return decode_record(reader.bytes(length));
+}
+
+Result<void> follow_record(LogChain::TenantHead& before, const LogRecord& record) {
+  if (record.tenant_seq != before.seq + 1) return broken(record.position, "the tenant's sequence has a gap");
+  if (record.content_digest != content_digest(record)) {
+    return broken(record.position, "the payload is not what was digested");
+  }
+  std::string header;
+  append_header(header, record);
+  if (record.chain != link(before.chain, header, record.content_digest)) {
+    return broken(record.position, "the tenant's hash chain does not continue here");
+  }
+  before = {record.tenant_seq, record.chain};
+  return {};
+}
+
 RecordStamper::RecordStamper(Uuid store, const LogChain& end)
-    : store_(store), position_(end.position()), time_us_(end.time_us()) {
+    : store_(store), position_(end.position()), time_us_(end.time_us()), epoch_(end.epoch()) {
   for (const auto& [key, head] : end.tenants()) sequences_[key] = head.seq;
 }
 
@@ -263,6 +361,8 @@ LogBatch RecordStamper::stamp(std::vector<RecordDraft> drafts, std::int64_t wall
   LogBatch batch;
   batch.records.reserve(drafts.size());
   for (RecordDraft& draft : drafts) {
+    CHECK(draft.partition_epoch >= epoch_);
+    epoch_ = draft.partition_epoch;
     LogRecord& record = batch.records.emplace_back();
     record.flags = draft.flags;
     record.type = draft.type;

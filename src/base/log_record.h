@@ -17,6 +17,7 @@
 
 #include "symphainy/error.h"
 
+#include "base/bytes.h"
 #include "base/digest.h"
 #include "base/ids.h"
 
@@ -26,6 +27,10 @@ inline constexpr std::uint16_t kRecordFormat = 1;
 /// A reader that does not know this record's type must refuse the log, not pass over it.
 inline constexpr std::uint16_t kMustUnderstand = 1;
 inline constexpr std::string_view kSystemTenant = "_system";
+/// Why a batch is refused that was written whole, by a newer release or by a writer that was superseded: the reasons of
+/// the errors that decode_batch() and LogChain::follow() give for it. What they give for other bytes has no reason.
+inline constexpr std::string_view kUnknownFormat = "unknown_format";
+inline constexpr std::string_view kStaleEpoch = "stale_epoch";
 
 /// What the runtime asks to have recorded; the log adds the rest.
 struct RecordDraft {
@@ -89,14 +94,20 @@ class LogChain {
   /// `next` began behind this chain's end: checks what it took on trust, and goes on from its end.
   [[nodiscard]] Result<void> join(LogChain next);
 
+  /// Everything that the next batch is linked to, as bytes. Not of a chain that takes records on trust.
+  void save(std::string& out) const;
+  /// What save() appended; reader.ok() is false when the bytes are something else.
+  [[nodiscard]] static LogChain restored(ByteReader& reader);
+
   /// Computes every digest of the batch, advances the chains past it, and appends its bytes to `out`.
   void seal(LogBatch& batch, std::string& out);
-  /// Checks that a decoded batch follows this chain (positions, sequences, times, digests, both chains, store), then
-  /// advances.
+  /// Checks that a decoded batch follows this chain (positions, sequences, times, digests, both chains, store, and that
+  /// no epoch is below one before it), then advances.
   [[nodiscard]] Result<void> follow(const LogBatch& batch, const Uuid& store);
 
   [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
   [[nodiscard]] std::int64_t time_us() const noexcept { return time_us_; }
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }  ///< the highest so far
   [[nodiscard]] const Digest& store_hash() const noexcept { return store_hash_; }
   [[nodiscard]] const std::map<TenantKey, TenantHead>& tenants() const noexcept { return tenants_; }
 
@@ -106,16 +117,19 @@ class LogChain {
     std::uint64_t position = 0;
     std::uint64_t seq = 0;
     std::int64_t time_us = 0;
+    std::uint64_t epoch = 0;
     std::string header;
     Digest content_digest;
     Digest chain;
   };
   void advance(const LogBatch& batch);
 
+  Digest began_behind_;                      // the store hash that this chain was begun with
   bool tenants_unknown_ = false;             // those not in tenants_
   std::vector<FirstRecord> taken_on_trust_;  // of the tenants that were unknown
   std::uint64_t position_ = 0;
   std::int64_t time_us_ = 0;
+  std::uint64_t epoch_ = 0;
   Digest store_hash_;
   std::map<TenantKey, TenantHead> tenants_;
 };
@@ -130,15 +144,26 @@ struct BatchHeader {
 };
 /// not_found when the bytes are all zero (never written), corrupt when they are no batch header.
 [[nodiscard]] Result<BatchHeader> peek_batch(std::string_view header_bytes);
-/// Takes exactly one batch (BatchHeader::length bytes); checks its CRC and that its lengths add up.
+/// How many bytes seal() appends for it.
+[[nodiscard]] std::size_t encoded_size(const LogBatch& batch);
+/// Takes exactly one batch (BatchHeader::length bytes); checks its CRC and that its lengths add up. corrupt; with
+/// reason kUnknownFormat when the CRC matches, but a newer release wrote it.
 [[nodiscard]] Result<LogBatch> decode_batch(std::string_view bytes);
+
+/// The record's bytes as in a batch, from its length field on, with the digests it carries.
+void append_record(std::string& out, const LogRecord& record);
+/// Takes exactly these bytes.
+[[nodiscard]] Result<LogRecord> read_record(std::string_view bytes);
+/// That the record follows `before` (its tenant's chain), and that its digests are right; `before` then moves on to it.
+[[nodiscard]] Result<void> follow_record(LogChain::TenantHead& before, const LogRecord& record);
 
 /// Assigns positions, tenant sequences and times in append order. Used by the one thread that appends.
 class RecordStamper {
  public:
   RecordStamper(Uuid store, const LogChain& end);
 
-  /// `salts` holds 16 random bytes for each draft. `wall_us` is the clock's reading.
+  /// `salts` holds 16 random bytes for each draft. `wall_us` is the clock's reading. No draft's epoch is below one
+  /// before it: nobody would open that log again.
   [[nodiscard]] LogBatch stamp(std::vector<RecordDraft> drafts, std::int64_t wall_us, std::string_view salts);
   [[nodiscard]] std::uint64_t last_position() const noexcept { return position_; }
 
@@ -146,6 +171,7 @@ class RecordStamper {
   Uuid store_;
   std::uint64_t position_;
   std::int64_t time_us_;
+  std::uint64_t epoch_;
   std::map<LogChain::TenantKey, std::uint64_t> sequences_;
 };
 

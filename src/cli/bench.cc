@@ -6,6 +6,7 @@
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/invocation.h"
+#include "cli/stop_signal.h"
 #include "cli/temporary_store.h"
 
 namespace symphainy::cli {
@@ -36,6 +37,8 @@ Result<int> bench(Invocation& invocation, const BenchArguments& arguments) {
   // Also refuses NaN, which compares with nothing.
   if (!(options.seconds > 0 && options.seconds <= 3'600))
     return fail(ErrorCode::invalid_argument, "--seconds takes more than 0 and at most 3600");
+  const StopSignal stop;  // before there is something temporary to be removed
+  options.stopped = [&stop] { return stop.raised(); };
   std::optional<TemporaryStore> temporary;
   if (invocation.data_flag()) {
     options.data_directory = *invocation.data_flag();
@@ -54,7 +57,9 @@ Result<int> bench(Invocation& invocation, const BenchArguments& arguments) {
 
 void add_bench(Command root) {
   auto arguments = std::make_shared<BenchArguments>();
-  root.add("bench", "measure executions per second on this machine")
+  root.add("bench",
+           "measure executions per second on this machine, in a directory under TMPDIR (else /tmp) that is removed "
+           "afterwards; --data names an empty or new one, which is kept")
       .takes_data()
       .option("--in-flight", arguments->in_flight, "executions under way at the same time (default: 64)")
       .option("--seconds", arguments->seconds, "how long (default: 5)")

@@ -3,6 +3,8 @@
 // code.
 #include <cstdio>
 #include <exception>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "symphainy/cli.h"
 
@@ -21,6 +23,7 @@ void add_commands(cli::CommandLine& line) {
   cli::add_state(root);
   cli::add_outbox(root);
   cli::add_wal(root);
+  cli::add_key(root);
   cli::add_intent(root);
   cli::add_sql(root);
   cli::add_config(root);
@@ -32,6 +35,15 @@ void add_commands(cli::CommandLine& line) {
                  "symphainy execution list --tenant acme", "symphainy wal verify"});
 }
 
+/// A standard stream that is closed (>&-) gets a descriptor that fails to be read or written. Its number would go to
+/// the next file that is opened otherwise, and what is printed into the write-ahead log.
+void occupy_closed_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) >= 0) continue;
+    [[maybe_unused]] const int lowest_free = ::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
 int run_chosen(const cli::CommandBody& body, cli::Invocation& invocation) {
   Result<int> code = body(invocation);
   if (code) return *code;
@@ -39,18 +51,23 @@ int run_chosen(const cli::CommandBody& body, cli::Invocation& invocation) {
   return cli::exit_code_of(code.error());
 }
 
+int run_line(int argc, const char* const* argv, const RegisterDomains& register_domains) {
+  cli::CommandLine line;
+  add_commands(line);
+  const auto chosen = line.parse(argc, argv);
+  if (!chosen) return chosen.error();
+  cli::Invocation invocation(line.options(), register_domains);
+  return run_chosen(*chosen, invocation);
+}
+
 }  // namespace
 
 int cli_main(int argc, const char* const* argv, const RegisterDomains& register_domains) {
+  occupy_closed_streams();
   try {
-    cli::CommandLine line;
-    add_commands(line);
-    const auto chosen = line.parse(argc, argv);
-    if (!chosen) return chosen.error();
-    cli::Invocation invocation(line.options(), register_domains);
-    const int code = run_chosen(*chosen, invocation);
-    if (std::fflush(stdout) == 0) return code;
-    cli::complain("cannot write to stdout; see that its target has space");
+    const int code = run_line(argc, argv, register_domains);
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+    cli::complain("cannot write to stdout; see that it is open and has space (what was executed stays executed)");
     return code == cli::kOk ? cli::kSomeFailed : code;
   } catch (const std::exception& error) {
     cli::complain(error.what());

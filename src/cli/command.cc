@@ -59,11 +59,15 @@ void complain_usage(const CLI::App& app, const CLI::ParseError& error) {
 }
 
 void outline_of(const CLI::App* app, std::vector<CommandOutline>& into) {
-  CommandOutline outline{path_of(app), {}, {}};
+  CommandOutline outline{path_of(app), {}, {}, {}};
   for (const CLI::App* child : app->get_subcommands({})) outline.subcommands.push_back(child->get_name());
   for (const CLI::Option* option : app->get_options()) {
+    const std::size_t before = outline.options.size();
     for (const std::string& name : option->get_snames()) outline.options.push_back("-" + name);
     for (const std::string& name : option->get_lnames()) outline.options.push_back("--" + name);
+    if (option->get_items_expected_max() == 0) continue;  // a flag
+    outline.value_options.insert(outline.value_options.end(),
+                                 outline.options.begin() + static_cast<std::ptrdiff_t>(before), outline.options.end());
   }
   into.push_back(std::move(outline));
   for (const CLI::App* child : app->get_subcommands({})) outline_of(child, into);
@@ -171,6 +175,7 @@ Command CommandLine::root() {
 }
 
 std::expected<CommandBody, int> CommandLine::parse(int argc, const char* const* argv) {
+  if (argc > 0) shared_->options.program = argv[0];
   try {
     app_->parse(argc, argv);
   } catch (const CLI::Success& asked) {

@@ -26,6 +26,7 @@ class Invocation;
 
 /// What every command may be given.
 struct SharedOptions {
+  std::string program = "symphainy";  ///< as it was called
   std::optional<std::string> data;
   std::optional<std::string> tenant;
   std::optional<std::string> config;
@@ -39,6 +40,7 @@ struct CommandOutline {
   std::string path;  ///< "wal verify"; empty for the program itself
   std::vector<std::string> subcommands;
   std::vector<std::string> options;
+  std::vector<std::string> value_options;  ///< those of them that the next word belongs to
 };
 
 class Command {
@@ -95,6 +97,7 @@ class CommandLine {
 void add_run(Command root);
 void add_execution(Command root);
 void add_wal(Command root);
+void add_key(Command root);
 void add_outbox(Command root);
 void add_reference(Command root);
 void add_lineage(Command root);

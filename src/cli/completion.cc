@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `symphainy completion bash`: a completion script generated from the commands themselves, so that it cannot fall
 // behind.
+#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cli/command.h"
 #include "cli/invocation.h"
@@ -12,47 +14,62 @@ namespace {
 
 constexpr std::string_view kHead = R"(# bash completion for symphainy; load it with: source <(symphainy completion bash)
 _symphainy() {
-  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" path="" word words
+  local current="${COMP_WORDS[COMP_CWORD]}" path="" word words value=""
   COMPREPLY=()
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case "$word" in -*) ;; *) _symphainy_known "${path:+$path }$word" && path="${path:+$path }$word" ;; esac
+    if [[ -n "$value" ]]; then
+      [[ "$word" == "=" ]] || value=""
+    elif _symphainy_takes_value "$word"; then
+      value="$word"
+    elif [[ "$word" != -* ]]; then
+      _symphainy_known "${path:+$path }$word" && path="${path:+$path }$word"
+    fi
   done
-  case "$previous" in
-    -o|--output) COMPREPLY=($(compgen -W "json table" -- "$current")); return ;;
-    -d|--data|--root) compopt -o filenames; COMPREPLY=($(compgen -d -- "$current")); return ;;
-    --config|--file) compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); return ;;
+  [[ "$current" == "=" ]] && current=""
+  case "$value" in
+    -o|--output) mapfile -t COMPREPLY < <(compgen -W "json table" -- "$current") ;;
+    -d|--data|--root) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
+    --config|--file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
   esac
+  [[ -n "$value" ]] && return
   case "$path" in
 )";
 
 constexpr std::string_view kTail = R"(    *) words="" ;;
   esac
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
   if [[ "$path" == "run" && "$current" != -* ]]; then
     compopt -o filenames
-    COMPREPLY+=($(compgen -f -- "$current"))
+    mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$current")
   fi
 }
 complete -F _symphainy symphainy
 )";
 
-std::string joined(const std::vector<std::string>& words) {
+template <typename Words>
+std::string joined(const Words& words, const char* between) {
   std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
   return text;
+}
+
+std::string bash_test(const std::string& name, const std::string& alternatives) {
+  return name + "() { case \"$1\" in " + alternatives + ") return 0 ;; *) return 1 ;; esac; }\n";
 }
 
 std::string bash_script(const std::vector<CommandOutline>& outline) {
   std::string cases;
-  std::string known;
+  std::vector<std::string> known;
+  std::set<std::string> value_options;
   for (const CommandOutline& command : outline) {
     std::vector<std::string> words = command.subcommands;
     words.insert(words.end(), command.options.begin(), command.options.end());
-    cases += "    \"" + command.path + "\") words=\"" + joined(words) + "\" ;;\n";
-    if (!command.path.empty()) known += (known.empty() ? "" : "|") + ("\"" + command.path + "\"");
+    cases += "    \"" + command.path + "\") words=\"" + joined(words, " ") + "\" ;;\n";
+    if (!command.path.empty()) known.push_back("\"" + command.path + "\"");
+    value_options.insert(command.value_options.begin(), command.value_options.end());
   }
-  const std::string test = "_symphainy_known() { case \"$1\" in " + known + ") return 0 ;; *) return 1 ;; esac; }\n";
-  return std::string(kHead) + cases + std::string(kTail) + test;
+  return std::string(kHead) + cases + std::string(kTail) + bash_test("_symphainy_known", joined(known, "|")) +
+         bash_test("_symphainy_takes_value", joined(value_options, "|"));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/demo_report.h"
@@ -36,6 +37,9 @@ std::string analysis_for(const fs::path& path) {
 
 /// The user's own file, or the project's.
 Result<std::vector<std::string>> choose_files(const DemoArguments& arguments) {
+  if (!base::is_utf8(fs::absolute(arguments.file.value_or(".")).string()))
+    return fail(ErrorCode::invalid_argument,
+                "the file's path is not UTF-8, and an intent is JSON, which cannot name it; rename it, or link to it");
   if (arguments.file) {
     if (is_file(*arguments.file)) return std::vector{*arguments.file};
     return fail(ErrorCode::invalid_argument,
@@ -109,7 +113,8 @@ Result<int> demo(Invocation& invocation, const DemoArguments& arguments) {
         "happen.");
   }
   TRY(auto files, take_files(invocation, data_directory, tenant, paths));
-  TRY(const DemoReport report, read_report(data_directory, tenant, std::move(files)));
+  TRY(DemoReport report, read_report(data_directory, tenant, std::move(files)));
+  report.program = invocation.program();
   if (out.json_asked())
     out.json_line(report_json(report));
   else
@@ -122,7 +127,10 @@ Result<int> demo(Invocation& invocation, const DemoArguments& arguments) {
 
 void add_demo(Command root) {
   auto arguments = std::make_shared<DemoArguments>();
-  root.add("demo", "take real files through the whole lifecycle and show what happened")
+  root.add("demo",
+           "take real files through the whole lifecycle and show what happened; the data goes to --data, else into a "
+           "new "
+           "directory under TMPDIR (else /tmp), and is kept")
       .takes_data()
       .takes_tenant()
       .option("--file", arguments->file, "a file of your own instead of the project's", "PATH")

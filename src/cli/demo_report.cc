@@ -8,12 +8,12 @@
 #include <fstream>
 #include <utility>
 
-#include "base/bytes.h"
+#include "app/log_proof.h"
 #include "base/try.h"
+#include "cli/reference_content.h"
 #include "cli/rows.h"
 #include "cli/text_width.h"
 #include "cli/tree.h"
-#include "runtime/wal_record.h"
 
 namespace symphainy::cli {
 namespace {
@@ -27,36 +27,14 @@ Json member(const Json& object, std::string_view key) {
   return value == nullptr ? Json() : *value;
 }
 
-/// Small content travels in the log, with the execution that made it.
-std::optional<std::string> content_in_log(const ExecutionStory& story, const std::string& digest) {
-  const Json payload = last_payload(story, static_cast<std::uint16_t>(runtime::RecordType::artifacts_handled));
-  const Json artifacts = member(payload, "artifacts");
-  for (std::size_t i = 0; i < artifacts.size(); ++i) {
-    if (plain(member(artifacts.at(i), "digest")) != digest) continue;
-    const Json* content = artifacts.at(i).find("content");
-    if (content != nullptr) return base::from_base64(plain(*content));
-  }
-  return std::nullopt;
-}
-
-Result<std::string> stored_content(app::StoreReader& store, const std::string& digest) {
-  const auto raw = base::from_hex(digest);
-  base::Digest key;
-  if (!raw || raw->size() != key.bytes.size())
-    return fail(ErrorCode::corrupt, "an artifact's digest is none: " + digest);
-  std::ranges::copy(*raw, key.bytes.begin());
-  TRY(const auto reader, store.artifacts().open(key));
-  std::string content;
-  TRY(reader->read_at(0, reader->size(), content));
-  return content;
-}
-
 Result<Json> read_analysis(const ScopedReader& reader, const ExecutionStory& story) {
-  if (story.result.artifacts.empty())
-    return fail(ErrorCode::internal, "the analysis of the demo's file left no artifact");
-  const std::string& digest = story.result.artifacts.front().digest;
-  if (const auto content = content_in_log(story, digest)) return Json::parse(*content);
-  TRY(const std::string content, stored_content(*reader.store, digest));
+  if (story.result.references.empty())
+    return fail(ErrorCode::internal, "the analysis of the demo's file left no reference");
+  std::string content;
+  TRY(read_content(reader, story.result.references.front(), [&content](std::string_view piece) {
+    content += piece;
+    return true;
+  }));
   return Json::parse(content);
 }
 
@@ -152,13 +130,23 @@ void print_events(const Output& out, const DemoReport& report) {
   out.table(table);
 }
 
+/// The word as a shell reads it back.
+std::string shell_word(std::string_view word) {
+  constexpr std::string_view kHarmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=:,@%";
+  if (!word.empty() && word.find_first_not_of(kHarmless) == std::string_view::npos) return std::string(word);
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
 void print_next(const Output& out, const DemoReport& report) {
-  const std::string where = fmt::format("--data {} --tenant {}", report.data_directory, report.tenant);
+  const std::string program = shell_word(report.program);
+  const std::string where = fmt::format("--data {} --tenant {}", shell_word(report.data_directory), report.tenant);
   title(out, "The data directory is kept. Try next");
-  out.line(fmt::format("  symphainy execution list {}", where));
-  out.line(fmt::format("  symphainy why {} {}", report.story.row.execution_id, where));
-  out.line(
-      fmt::format("  symphainy sql {} \"SELECT intent_type, status, count(*) FROM executions GROUP BY 1, 2\"", where));
+  out.line(fmt::format("  {} execution list {}", program, where));
+  out.line(fmt::format("  {} execution why {} {}", program, report.story.row.execution_id, where));
+  out.line(fmt::format("  {} sql {} \"SELECT intent_type, status, count(*) FROM executions GROUP BY 1, 2\"", program,
+                       where));
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ struct DemoFile {
 };
 
 struct DemoReport {
+  std::string program;  ///< as it was called
   std::string data_directory;
   std::string tenant;
   std::vector<DemoFile> files;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// `symphainy intent`: what the store's runtime can be asked for, and with which parameters.
+// `symphainy intent`: what the store's runtime can be asked for, and with which parameters; before the first run, what
+// this program will take.
 #include <fmt/format.h>
-#include <map>
+#include <vector>
 
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/invocation.h"
 #include "cli/rows.h"
+#include "cli/temporary_store.h"
 
 namespace symphainy::cli {
 namespace {
@@ -18,9 +20,28 @@ struct SchemaArguments {
   std::optional<std::uint64_t> version;
 };
 
+using Registrations = std::vector<public_works::RegistrationRow>;
+
+/// Those of a store that is made for the purpose: what the first run will register.
+Result<Registrations> registrations_of_this_program(const Invocation& invocation) {
+  TRY(const auto temporary, TemporaryStore::create("symphainy-intent", TemporaryStore::After::remove));
+  RuntimeOptions options;
+  options.data_directory = temporary.path();
+  TRY(const auto runtime, invocation.open_runtime(options, {"."}));
+  TRY(runtime->close());
+  TRY(const auto reader, app::StoreReader::open(temporary.path()));
+  return reader->state().registrations();
+}
+
+Result<Registrations> registrations(const Invocation& invocation) {
+  const auto reader = invocation.open_reader();
+  if (reader) return (*reader)->state().registrations();
+  if (reader.error().reason == kNoStore) return registrations_of_this_program(invocation);
+  return std::unexpected(reader.error());
+}
+
 Result<int> types(Invocation& invocation) {
-  TRY(const auto reader, invocation.open_reader());
-  TRY(const auto rows, reader->state().registrations());
+  TRY(const auto rows, registrations(invocation));
   const Output& out = invocation.out();
   if (out.json()) {
     Json list = Json::array();
@@ -42,8 +63,7 @@ Result<int> types(Invocation& invocation) {
 }
 
 Result<int> schema(Invocation& invocation, const SchemaArguments& arguments) {
-  TRY(const auto reader, invocation.open_reader());
-  TRY(const auto rows, reader->state().registrations());
+  TRY(const auto rows, registrations(invocation));
   const public_works::RegistrationRow* chosen = nullptr;
   for (const auto& row : rows) {
     if (row.intent_type != arguments.type) continue;

@@ -19,9 +19,11 @@ constexpr std::size_t kChunkBytes = 256 * 1024;
 constexpr std::size_t kWholeBytes = 64 * 1024 * 1024;
 constexpr std::string_view kBlank = " \t\r\n";
 
-// A byte of canonical JSON takes at most six in the text (\u0041), and names, ids and blanks need room too.
-std::size_t longest_line(const IntentLimits& limits) {
-  return 6 * (limits.parameters_bytes + limits.metadata_bytes) + 64 * 1024;
+// A byte of canonical JSON takes at most six in the text (\u0041), and names, ids and blanks need room too. Some levels
+// more than an intent may have are parsed, so that validation can name the member that is too deep.
+JsonLimits line_limits(const IntentLimits& limits) {
+  return {.max_depth = limits.depth + 32,
+          .max_bytes = 6 * (limits.parameters_bytes + limits.metadata_bytes) + 64 * 1024};
 }
 
 bool is_blank(std::string_view text) {
@@ -48,20 +50,20 @@ bool goes_on_below(std::string_view line) {
 }  // namespace
 
 Result<IntentInput> IntentInput::open(const std::string& path, const IntentLimits& limits, const StopSignal& stop) {
-  if (path == "-") return IntentInput(::dup(STDIN_FILENO), "stdin", longest_line(limits), stop);
+  if (path == "-") return IntentInput(::dup(STDIN_FILENO), "stdin", limits, stop);
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat status{};
   int failed = descriptor < 0 || ::fstat(descriptor, &status) != 0 ? errno : 0;
   if (failed == 0 && S_ISDIR(status.st_mode)) failed = EISDIR;
-  if (failed == 0) return IntentInput(descriptor, path, longest_line(limits), stop);
+  if (failed == 0) return IntentInput(descriptor, path, limits, stop);
   if (descriptor >= 0) ::close(descriptor);
   return fail(ErrorCode::invalid_argument,
               fmt::format("cannot read {}: {}; name a file of intents, or - for stdin", path, std::strerror(failed)),
               "unreadable_input");
 }
 
-IntentInput::IntentInput(int descriptor, std::string name, std::size_t longest_line, const StopSignal& stop)
-    : descriptor_(descriptor), name_(std::move(name)), longest_line_(longest_line), stop_(stop) {
+IntentInput::IntentInput(int descriptor, std::string name, const IntentLimits& limits, const StopSignal& stop)
+    : descriptor_(descriptor), name_(std::move(name)), line_limits_(line_limits(limits)), stop_(stop) {
   struct stat status{};
   if (::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode)) total_ = static_cast<std::uint64_t>(status.st_size);
 }
@@ -69,7 +71,7 @@ IntentInput::IntentInput(int descriptor, std::string name, std::size_t longest_l
 IntentInput::IntentInput(IntentInput&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       name_(std::move(other.name_)),
-      longest_line_(other.longest_line_),
+      line_limits_(other.line_limits_),
       stop_(other.stop_),
       total_(other.total_),
       buffer_(std::move(other.buffer_)),
@@ -125,7 +127,8 @@ Result<void> IntentInput::detect() {
   if (first == std::string_view::npos) return {};
   if (rest()[first] == '[') {
     TRY(take_whole());
-    if (!at_end_ && !stop_.raised()) return std::unexpected(too_large(name_));
+    if (stop_.raised()) return {};  // what came so far says nothing about the rest
+    if (!at_end_) return std::unexpected(too_large(name_));
     auto parsed = Json::parse(rest());
     if (!parsed)
       return fail(ErrorCode::invalid_argument,
@@ -137,7 +140,7 @@ Result<void> IntentInput::detect() {
     return {};
   }
   if (rest()[first] != '{') return {};
-  while (rest().find('\n', first) == std::string_view::npos && rest().size() <= longest_line_) {
+  while (rest().find('\n', first) == std::string_view::npos && rest().size() <= line_limits_.max_bytes) {
     TRY(more, fill());
     if (!more) break;
   }
@@ -170,16 +173,16 @@ std::optional<InputItem> IntentInput::next_element() {
 Result<std::optional<std::string_view>> IntentInput::read_line() {
   std::size_t searched = 0;
   std::size_t end = std::string_view::npos;
-  while ((end = rest().find('\n', searched)) == std::string_view::npos && rest().size() <= longest_line_) {
+  while ((end = rest().find('\n', searched)) == std::string_view::npos && rest().size() <= line_limits_.max_bytes) {
     searched = rest().size();
     TRY(const bool more, fill());
     if (!more) break;
   }
   // A stop leaves a line half read; it was never a whole intent.
   if (rest().empty() || (end == std::string_view::npos && stop_.raised())) return std::nullopt;
-  const std::size_t length = std::min(end == std::string_view::npos ? rest().size() : end, longest_line_ + 1);
+  const std::size_t length = std::min(end == std::string_view::npos ? rest().size() : end, line_limits_.max_bytes + 1);
   const std::string_view line = rest().substr(0, length);
-  const std::size_t used = length + (length == end && length <= longest_line_ ? 1 : 0);
+  const std::size_t used = length + (length == end && length <= line_limits_.max_bytes ? 1 : 0);
   begin_ += used;
   taken_ += used;
   return line;
@@ -198,8 +201,8 @@ Result<std::optional<InputItem>> IntentInput::skip_long_line() {
   }
   return InputItem{number, fail(ErrorCode::invalid_argument,
                                 fmt::format("the line is longer than {} bytes, which no intent within the limits needs",
-                                            longest_line_),
-                                "line_too_long", Json::object({{"offset", longest_line_}}))};
+                                            line_limits_.max_bytes),
+                                "line_too_long", Json::object({{"offset", line_limits_.max_bytes}}))};
 }
 
 Result<std::optional<InputItem>> IntentInput::next_line() {
@@ -207,8 +210,8 @@ Result<std::optional<InputItem>> IntentInput::next_line() {
     TRY(const auto line, read_line());
     if (!line) return std::nullopt;
     ++line_;
-    if (line->size() > longest_line_) return skip_long_line();
-    if (!is_blank(*line)) return InputItem{line_, Json::parse(*line)};
+    if (line->size() > line_limits_.max_bytes) return skip_long_line();
+    if (!is_blank(*line)) return InputItem{line_, Json::parse(*line, line_limits_)};
   }
 }
 

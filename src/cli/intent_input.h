@@ -41,7 +41,7 @@ class IntentInput {
  private:
   enum class Shape { unknown, lines, array, one };
 
-  IntentInput(int descriptor, std::string name, std::size_t longest_line, const StopSignal& stop);
+  IntentInput(int descriptor, std::string name, const IntentLimits& limits, const StopSignal& stop);
 
   Result<void> detect();
   Result<void> take_whole();
@@ -54,7 +54,7 @@ class IntentInput {
 
   int descriptor_;
   std::string name_;
-  std::size_t longest_line_;
+  JsonLimits line_limits_;
   const StopSignal& stop_;
   std::optional<std::uint64_t> total_;
   std::string buffer_;

@@ -11,6 +11,8 @@
 namespace symphainy::cli {
 
 int exit_code_of(const Error& error) noexcept {
+  // The question was well put; there was too little time for it.
+  if (error.reason == "time_limit") return kSomeFailed;
   switch (error.code) {
     case ErrorCode::invalid_argument:
       return kUsage;
@@ -33,7 +35,7 @@ Result<app::Configuration> Invocation::configuration(std::map<std::string, Json>
   if (options_.data) input.flags.insert_or_assign("data", Json(*options_.data));
   if (options_.tenant) input.flags.insert_or_assign("tenant", Json(*options_.tenant));
   input.file = options_.config;
-  input.environment = app::process_environment;
+  input.environment = app::process_environment();
   return app::load_configuration(input);
 }
 
@@ -56,7 +58,7 @@ Result<std::unique_ptr<app::StoreReader>> Invocation::open_reader() const {
                 fmt::format("there is no store in {}; name another directory with --data, or make "
                             "one with symphainy run",
                             configuration.data_directory),
-                "no_store");
+                std::string(kNoStore));
   return reader;
 }
 

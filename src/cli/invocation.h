@@ -22,6 +22,9 @@ enum ExitCode : int { kOk = 0, kSomeFailed = 1, kUsage = 2, kDamaged = 3, kUnkno
 /// What a command that ended with this error exits with.
 [[nodiscard]] int exit_code_of(const Error& error) noexcept;
 
+/// The reason of the error when the data directory holds no store.
+inline constexpr std::string_view kNoStore = "no_store";
+
 /// The operator's name for every tenant.
 inline constexpr std::string_view kEveryTenant = "*";
 
@@ -32,6 +35,10 @@ class Invocation {
   [[nodiscard]] const Output& out() const noexcept { return output_; }
   /// The directory given with --data itself: what may be written to without asking the configuration.
   [[nodiscard]] const std::optional<std::string>& data_flag() const noexcept { return options_.data; }
+  /// The tenant given with --tenant itself: for this command and nothing else.
+  [[nodiscard]] const std::optional<std::string>& tenant_flag() const noexcept { return options_.tenant; }
+  /// How the program was called, for commands that a person may copy.
+  [[nodiscard]] const std::string& program() const noexcept { return options_.program; }
   /// `flags` are a command's own options that are settings too, by key.
   [[nodiscard]] Result<app::Configuration> configuration(std::map<std::string, Json> flags = {}) const;
   /// --tenant, else the configured default; an error that says so when there is neither.

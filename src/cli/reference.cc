@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // `symphainy reference`: the data that is known, and where each piece of it is.
+#include <cstdio>
 #include <fmt/format.h>
 
 #include "base/time.h"
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/invocation.h"
+#include "cli/reference_content.h"
 #include "cli/rows.h"
 #include "runtime/data_brain.h"
 
@@ -21,6 +23,11 @@ struct ListOptions {
   std::optional<std::string> until;
   std::optional<std::string> cursor;
   std::optional<std::uint64_t> limit;
+};
+
+struct ShowArguments {
+  std::string id;
+  bool content = false;
 };
 
 Result<public_works::ReferenceFilter> filter_of(const ListOptions& options, const ScopedReader& reader) {
@@ -66,11 +73,24 @@ Result<int> list(Invocation& invocation, const ListOptions& options) {
   return kOk;
 }
 
-Result<int> show(Invocation& invocation, const std::string& id) {
+Result<int> print_content(const ScopedReader& reader, const Reference& reference) {
+  bool written = true;
+  TRY(read_content(reader, reference, [&written](std::string_view piece) {
+    written = std::fwrite(piece.data(), 1, piece.size(), stdout) == piece.size();
+    return written;
+  }));
+  return written ? kOk : kSomeFailed;
+}
+
+Result<int> show(Invocation& invocation, const ShowArguments& arguments) {
+  const std::string& id = arguments.id;
+  if (arguments.content && invocation.out().json_asked())
+    return fail(ErrorCode::invalid_argument, "--content prints the bytes as they are; leave out -o json, or --content");
   TRY(const ScopedReader reader, open_scoped(invocation));
   const runtime::DataBrain brain(reader.store->lineage());
   TRY(const auto reference, brain.get_reference(reader.scope, id));
   if (!reference) return std::unexpected(unknown_id("reference", id, "reference list"));
+  if (arguments.content) return print_content(reader, *reference);
   TRY(const auto provenance, brain.get_provenance(reader.scope, id));
   Json json = reference->to_json();
   json["provenance"] = Json::array();
@@ -116,13 +136,16 @@ void add_reference(Command root) {
       .examples({"symphainy reference list --tenant acme --type file --since 7d"})
       .runs([options](Invocation& invocation) { return list(invocation, *options); });
 
-  auto id = std::make_shared<std::string>();
-  reference.add("show", "everything about one reference")
+  auto arguments = std::make_shared<ShowArguments>();
+  reference.add("show", "everything about one reference, or its content")
       .takes_data()
       .takes_tenant()
-      .argument("ID", *id, "the reference")
-      .examples({"symphainy reference show 0193a0c0-7d7e-8c4f-8e0a-5f5b3c2d1e0f --tenant acme"})
-      .runs([id](Invocation& invocation) { return show(invocation, *id); });
+      .argument("ID", arguments->id, "the reference")
+      .flag("--content", arguments->content, "the data itself, byte for byte, instead of what is known about it")
+      .examples(
+          {"symphainy reference show 0193a0c0-7d7e-8c4f-8e0a-5f5b3c2d1e0f --tenant acme",
+           "symphainy reference show 0193a0c0-7d7e-8c4f-8e0a-5f5b3c2d1e0f --tenant acme --content > profile.json"})
+      .runs([arguments](Invocation& invocation) { return show(invocation, *arguments); });
 }
 
 }  // namespace symphainy::cli

@@ -25,6 +25,17 @@ Json refusal_json(const Error& error) {
                        {"duration_us", 0}});
 }
 
+/// Whether all of it went out.
+bool write_all(const std::deque<std::pair<std::uint64_t, Result<ExecutionResult>>>& outcomes) {
+  for (const auto& [line, result] : outcomes) {
+    Json json = result ? result->to_json() : refusal_json(result.error());
+    json["line"] = line;
+    const std::string text = json.dump() + "\n";
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) return false;
+  }
+  return std::fflush(stdout) == 0;
+}
+
 }  // namespace
 
 ResultWriter::ResultWriter(std::size_t slots) : free_slots_(slots), slots_(slots), thread_([this] { write_lines(); }) {}
@@ -38,10 +49,12 @@ ResultWriter::~ResultWriter() {
   thread_.join();
 }
 
-void ResultWriter::take_slot() {
+bool ResultWriter::take_slot() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return free_slots_ > 0; });
+  changed_.wait(lock, [this] { return broken_ || free_slots_ > 0; });
+  if (broken_) return false;
   --free_slots_;
+  return true;
 }
 
 void ResultWriter::put(std::uint64_t line, Result<ExecutionResult> outcome) {
@@ -71,14 +84,6 @@ bool ResultWriter::any_unknown() const {
   return any_unknown_;
 }
 
-void ResultWriter::write(const Outcome& outcome) {
-  const auto& [number, result] = outcome;
-  Json json = result ? result->to_json() : refusal_json(result.error());
-  json["line"] = number;
-  const std::string text = json.dump() + "\n";
-  std::fwrite(text.data(), 1, text.size(), stdout);
-}
-
 void ResultWriter::write_lines() {
   std::unique_lock lock(mutex_);
   while (true) {
@@ -86,10 +91,11 @@ void ResultWriter::write_lines() {
     if (waiting_.empty()) return;
     std::deque<Outcome> batch;
     batch.swap(waiting_);
+    const bool writes = !broken_;
     lock.unlock();
-    for (const Outcome& outcome : batch) write(outcome);
-    std::fflush(stdout);
+    const bool written = writes && write_all(batch);
     lock.lock();
+    broken_ = !written;
     for (const auto& [number, result] : batch) {
       const bool done = result && result->status == ExecutionStatus::completed;
       ++(done ? completed_ : failed_);

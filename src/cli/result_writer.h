@@ -23,11 +23,12 @@ class ResultWriter {
   ResultWriter& operator=(const ResultWriter&) = delete;
   ~ResultWriter();
 
-  /// Waits for a free slot and takes it. Each one is given back by one put().
-  void take_slot();
+  /// Waits for a free slot and takes it. Each one is given back by one put(). False, and no slot taken, once a line
+  /// could not be written: nobody would learn what came of more intents.
+  [[nodiscard]] bool take_slot();
   /// Any thread; once per slot.
   void put(std::uint64_t line, Result<ExecutionResult> outcome);
-  /// Waits until every slot taken has been given back and every line is written.
+  /// Waits until every slot taken has been given back and every line is written, or could not be.
   void finish();
 
   [[nodiscard]] std::uint64_t completed() const;
@@ -39,7 +40,6 @@ class ResultWriter {
   using Outcome = std::pair<std::uint64_t, Result<ExecutionResult>>;
 
   void write_lines();
-  void write(const Outcome& outcome);
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -49,6 +49,7 @@ class ResultWriter {
   std::uint64_t completed_ = 0;
   std::uint64_t failed_ = 0;
   bool any_unknown_ = false;
+  bool broken_ = false;  ///< stdout takes no more; what ends from here on is counted only
   bool closing_ = false;
 
   const std::size_t slots_;

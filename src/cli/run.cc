@@ -32,10 +32,22 @@ Actor operating_system_user() {
                       : fmt::format("uid-{}", ::geteuid())};
 }
 
+constexpr const char* kSession = "cli";
+constexpr const char* kSolution = "default";
+
 /// What an intent gets when it does not say it.
 struct IntentDefaults {
   std::optional<std::string> tenant;
+  bool tenant_is_asked_for = false;  ///< with --tenant: then no intent may say another
   Actor actor;
+
+  /// The tenant that the intent says against --tenant.
+  [[nodiscard]] std::optional<std::string> contradiction(const Json& intent) const {
+    const Json* said = intent.find("tenant_id");
+    const auto name = said == nullptr ? std::nullopt : said->as_string();
+    if (!tenant_is_asked_for || !name || *name == *tenant) return std::nullopt;
+    return std::string(*name);
+  }
 
   void fill(Json& intent) const {
     auto put = [&](std::string_view key, Json value) {
@@ -43,8 +55,8 @@ struct IntentDefaults {
     };
     if (tenant) put("tenant_id", *tenant);
     put("actor", Json::object({{"type", actor.type}, {"id", actor.id}}));
-    put("session_id", "cli");
-    put("solution_id", "default");
+    put("session_id", kSession);
+    put("solution_id", kSolution);
   }
 };
 
@@ -66,9 +78,10 @@ Result<app::Configuration> configure(const Invocation& invocation, const RunArgu
 
 class Run {
  public:
-  Run(Runtime& runtime, const app::Configuration& configuration, std::size_t concurrency)
-      : runtime_(runtime), limits_(configuration.limits), writer_(concurrency) {
+  Run(Runtime& runtime, const app::Configuration& configuration, bool tenant_is_asked_for)
+      : runtime_(runtime), limits_(configuration.limits), writer_(configuration.concurrency) {
     defaults_.tenant = configuration.tenant;
+    defaults_.tenant_is_asked_for = tenant_is_asked_for;
     defaults_.actor = configuration.actor ? *configuration.actor : operating_system_user();
   }
 
@@ -88,7 +101,7 @@ class Run {
       TRY(auto item, input.next());
       if (!item) return {};
       // Taken before the next intent is parsed, so that a slow runtime bounds what is held in memory.
-      writer_.take_slot();
+      if (!writer_.take_slot()) return {};
       submit(*std::move(item));
       progress_.update(counts(input));
     }
@@ -100,6 +113,13 @@ class Run {
     if (!item.json->is_object())
       return done(
           fail(ErrorCode::invalid_argument, "an intent is a JSON object; see symphainy run --help", "not_an_object"));
+    if (const auto other = defaults_.contradiction(*item.json))
+      return done(
+          fail(ErrorCode::invalid_argument,
+               fmt::format("the intent's tenant_id is '{}', and --tenant is '{}'; leave out one of them, or make "
+                           "them agree",
+                           *other, *defaults_.tenant),
+               "tenant_mismatch"));
     defaults_.fill(*item.json);
     auto intent = Intent::from_json(*item.json, limits_);
     if (intent)
@@ -131,7 +151,7 @@ Result<int> run(Invocation& invocation, const RunArguments& arguments) {
   RuntimeOptions options = configuration.runtime_options();
   options.max_in_flight = std::max(options.max_in_flight, configuration.concurrency);
   TRY(const auto runtime, invocation.open_runtime(options, configuration.roots));
-  Run taken(*runtime, configuration, configuration.concurrency);
+  Run taken(*runtime, configuration, invocation.tenant_flag().has_value());
   const Result<void> outcome = taken.take(input);
   const Result<void> closed = runtime->close();
   if (!outcome) return std::unexpected(outcome.error());
@@ -146,7 +166,11 @@ Result<int> run(Invocation& invocation, const RunArguments& arguments) {
 
 void add_run(Command root) {
   auto arguments = std::make_shared<RunArguments>();
-  root.add("run", "execute intents: one JSON object, a JSON array, or NDJSON")
+  root.add("run",
+           fmt::format("execute intents: one JSON object, a JSON array, or NDJSON. Where an intent does not say "
+                       "them, its tenant_id is that of --tenant, its actor that of --actor, its session_id {} and "
+                       "its solution_id {}",
+                       kSession, kSolution))
       .takes_data()
       .takes_tenant()
       .optional_argument("FILE", arguments->file, "file of intents; - or nothing is stdin")

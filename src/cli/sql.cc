@@ -54,9 +54,11 @@ void add_sql(Command root) {
   root.add("sql", "ask the projections with one SELECT, read-only")
       .takes_data()
       .takes_tenant()
-      .argument("STATEMENT", *statement, "a SELECT")
+      .argument("STATEMENT", *statement,
+                "a SELECT; the tables are executions, sessions, state, data_references, provenance, events, streams, "
+                "registrations")
       .examples({"symphainy sql --tenant acme \"SELECT status, count(*) FROM executions GROUP BY 1\"",
-                 "symphainy sql --tenant acme \"SELECT name FROM sqlite_schema\""})
+                 "symphainy sql --tenant acme \"SELECT name, size FROM data_references ORDER BY size DESC\""})
       .runs([statement](Invocation& invocation) { return sql(invocation, *statement); });
 }
 

@@ -2,6 +2,7 @@
 // `symphainy wal`: the log itself, as it was written, and the proof that nothing of it is missing or changed.
 #include <fmt/format.h>
 
+#include "app/log_proof.h"
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/invocation.h"
@@ -39,6 +40,15 @@ Result<int> cat(Invocation& invocation, const CatOptions& options) {
 
 std::string damage_message(const Json& answer) {
   const Json* damage = answer.find("damage");
+  const Json* checkpoint = answer.find("checkpoint");
+  const Json* reason = checkpoint == nullptr ? nullptr : checkpoint->find("reason");
+  if (damage == nullptr && reason != nullptr) {
+    return fmt::format("the log does not agree with the checkpoint: {}", plain(*reason));
+  }
+  if (damage != nullptr && damage->find("line") != nullptr) {
+    return fmt::format("the bundle is damaged in line {}: {}; export it again", plain(*damage->find("line")),
+                       plain(*damage->find("reason")));
+  }
   if (damage == nullptr) return "the log is damaged; restore the data directory from a backup";
   auto part = [&](std::string_view key) {
     const Json* value = damage->find(key);
@@ -58,12 +68,41 @@ void print_answer(const Output& out, const Json& answer, bool intact) {
   out.facts(facts);
 }
 
-Result<int> verify(Invocation& invocation) {
+struct VerifyArguments {
+  std::string bundle;
+  std::optional<std::string> tenant;
+  std::optional<std::uint64_t> from;
+  std::optional<std::string> against;
+  std::optional<std::string> public_key;
+};
+
+Result<app::VerifyOptions> options_of(const VerifyArguments& arguments) {
+  app::VerifyOptions options;
+  options.tenant = arguments.tenant;
+  options.from = arguments.from;
+  if (arguments.against) {
+    TRY(options.checkpoint, app::read_text_file(*arguments.against));
+  }
+  if (arguments.public_key) {
+    TRY(options.signer, app::read_public_key(*arguments.public_key));
+  }
+  return options;
+}
+
+Error no_log(const std::string& data_directory) {
+  return Error{ErrorCode::invalid_argument,
+               fmt::format("there is no log in {}; name another directory with --data", data_directory),
+               "",
+               {}};
+}
+
+Result<int> verify(Invocation& invocation, const VerifyArguments& arguments) {
+  TRY(const app::VerifyOptions options, options_of(arguments));
   TRY(const app::Configuration configuration, invocation.configuration());
-  auto answer = app::verify_log(configuration.data_directory);
-  if (!answer && answer.error().code == ErrorCode::not_found)
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("there is no log in {}; name another directory with --data", configuration.data_directory));
+  auto answer = arguments.bundle.empty() ? app::verify_log(configuration.data_directory, options)
+                                         : app::verify_bundle(arguments.bundle, options);
+  if (!answer && answer.error().code == ErrorCode::not_found && arguments.bundle.empty())
+    return std::unexpected(no_log(configuration.data_directory));
   if (!answer) return std::unexpected(std::move(answer).error());
   const Json* intact = answer->find("intact");
   const bool sound = intact != nullptr && intact->as_bool().value_or(false);
@@ -71,6 +110,40 @@ Result<int> verify(Invocation& invocation) {
   if (sound) return kOk;
   complain(damage_message(*answer));
   return kDamaged;
+}
+
+struct SigningArguments {
+  std::optional<std::string> key;
+  std::string out = "-";
+};
+
+Result<base::SigningKey> signing_key(const SigningArguments& arguments) {
+  if (arguments.key) return app::read_signing_key(*arguments.key);
+  return fail(ErrorCode::invalid_argument,
+              "name the key to sign with: --key FILE (make one with `symphainy key create FILE`)", "no_key");
+}
+
+Result<int> checkpoint(Invocation& invocation, const SigningArguments& arguments) {
+  TRY(const base::SigningKey key, signing_key(arguments));
+  TRY(const app::Configuration configuration, invocation.configuration());
+  const auto made = app::make_checkpoint(configuration.data_directory, key);
+  if (!made && made.error().code == ErrorCode::not_found) return std::unexpected(no_log(configuration.data_directory));
+  if (!made) return std::unexpected(made.error());
+  std::fwrite(made->data(), 1, made->size(), stdout);
+  return kOk;
+}
+
+Result<int> export_bundle(Invocation& invocation, const SigningArguments& arguments) {
+  TRY(const base::SigningKey key, signing_key(arguments));
+  TRY(const app::Configuration configuration, invocation.configuration());
+  TRY(const public_works::TenantScope scope, invocation.scope());
+  if (!scope.tenant()) return fail(ErrorCode::invalid_argument, "a bundle holds one tenant's records: --tenant NAME");
+  const auto written = app::export_tenant(configuration.data_directory, *scope.tenant(), key, arguments.out);
+  if (!written && written.error().code == ErrorCode::not_found && written.error().reason.empty())
+    return fail(ErrorCode::invalid_argument, written.error().message);
+  if (!written) return std::unexpected(written.error());
+  if (arguments.out != "-") invocation.out().json_line(*written);
+  return kOk;
 }
 
 }  // namespace
@@ -88,10 +161,38 @@ void add_wal(Command root) {
       .examples({"symphainy wal cat --tenant acme", "symphainy wal cat --tenant '*' --from 1000 --limit 20"})
       .runs([options](Invocation& invocation) { return cat(invocation, *options); });
 
-  wal.add("verify", "check every hash and both chains; exit 0 intact, 3 damaged")
+  auto what = std::make_shared<VerifyArguments>();
+  wal.add("verify", "check every hash and both chains, of the log or of a bundle; exit 0 intact, 3 damaged")
       .takes_data()
-      .examples({"symphainy wal verify --data ./data", "symphainy wal verify -o table"})
-      .runs(verify);
+      .optional_argument("BUNDLE", what->bundle, "a file that `wal export` wrote; nothing: the log in --data")
+      .option("--tenant", what->tenant, "tell this tenant's chain too", "NAME")
+      .option("--from", what->from, "only the segments from the one that holds this position")
+      .option("--against", what->against, "a checkpoint that the log must agree with", "FILE")
+      .option("--public-key", what->public_key, "who must have signed: 64 hexadecimal digits, or a .pub file", "KEY")
+      .examples({"symphainy wal verify --data ./data", "symphainy wal verify -o table",
+                 "symphainy wal verify --against monday.checkpoint --public-key audit.key.pub",
+                 "symphainy wal verify acme.bundle --public-key audit.key.pub"})
+      .runs([what](Invocation& invocation) { return verify(invocation, *what); });
+
+  auto signing = std::make_shared<SigningArguments>();
+  wal.add("checkpoint", "sign how far the log has reached, to be kept elsewhere")
+      .takes_data()
+      .option("--key", signing->key, "the private key, from `symphainy key create`", "FILE")
+      .examples({"symphainy wal checkpoint --key audit.key > monday.checkpoint"})
+      .runs([signing](Invocation& invocation) { return checkpoint(invocation, *signing); });
+
+  auto bundle = std::make_shared<SigningArguments>();
+  auto out = std::make_shared<std::optional<std::string>>();
+  wal.add("export", "a tenant's records with the proof that they are all of them, to be checked without the store")
+      .takes_data()
+      .takes_tenant()
+      .option("--key", bundle->key, "the private key, from `symphainy key create`", "FILE")
+      .option("--out", *out, "where to; must not exist (default: stdout)", "FILE")
+      .examples({"symphainy wal export --tenant acme --key audit.key --out acme.bundle"})
+      .runs([bundle, out](Invocation& invocation) {
+        bundle->out = out->value_or("-");
+        return export_bundle(invocation, *bundle);
+      });
 }
 
 }  // namespace symphainy::cli

@@ -31,6 +31,11 @@ std::string text_of(const Json& object, std::string_view key, std::string_view o
   return value == nullptr || value->is_null() ? std::string(otherwise) : plain(*value);
 }
 
+Json number_of(const Json& object, std::string_view key) {
+  const Json* value = object.find(key);
+  return value == nullptr ? Json() : *value;
+}
+
 Json payload_of(const ExecutionStory& story, RecordType type) {
   return first_payload(story, static_cast<std::uint16_t>(type));
 }
@@ -148,7 +153,7 @@ Json explanation_json(const ExecutionStory& story, const Explanation& explanatio
                         ? Json()
                         : Json::object({{"domain_service", text_of(explanation.created, "domain_service")},
                                         {"handler", text_of(explanation.created, "handler")},
-                                        {"version", text_of(explanation.created, "handler_version")},
+                                        {"version", number_of(explanation.created, "handler_version")},
                                         {"schema_digest", text_of(explanation.created, "schema_digest")}});
   json["attempts"] = explanation.attempts;
   if (story.result.error) json["error"] = story.result.error->to_json();

@@ -15,17 +15,25 @@ namespace symphainy::runtime {
 
 class Admission {
  public:
-  Admission(std::uint64_t max_lag_records, std::uint64_t position) noexcept
-      : max_lag_(max_lag_records), appended_(position), folded_(position) {}
+  Admission(std::uint64_t max_lag_records, std::uint64_t max_lag_bytes, std::uint64_t position) noexcept
+      : max_lag_(max_lag_records), max_bytes_(max_lag_bytes), appended_(position), folded_(position) {}
 
-  void appended(std::uint64_t position) noexcept { appended_ = position; }
+  /// A batch that ends at the position, with payloads of so many bytes.
+  void appended(std::uint64_t position, std::uint64_t bytes) {
+    appended_ = position;
+    bytes_ += bytes;
+    batches_.emplace_back(position, bytes);
+  }
   void folded(std::uint64_t position) {
     folded_ = position;
+    for (; !batches_.empty() && batches_.front().first <= position; batches_.pop_front()) {
+      bytes_ -= batches_.front().second;
+    }
     admit();
   }
-  /// The fold has failed: nothing is admitted any more, because nothing of it could be shown.
+  /// Nothing is admitted any more: the log has stopped, or the fold has failed and nothing of it could be shown.
   void close(Error reason) {
-    closed_ = std::move(reason);
+    if (!closed_) closed_ = std::move(reason);
     admit();
   }
 
@@ -38,7 +46,9 @@ class Admission {
   }
 
  private:
-  [[nodiscard]] bool too_far_behind() const noexcept { return appended_ > folded_ && appended_ - folded_ > max_lag_; }
+  [[nodiscard]] bool too_far_behind() const noexcept {
+    return (appended_ > folded_ && appended_ - folded_ > max_lag_) || bytes_ > max_bytes_;
+  }
   void admit() {
     while (!waiting_.empty() && (closed_ || !too_far_behind())) {
       const auto next = waiting_.front();
@@ -48,8 +58,11 @@ class Admission {
   }
 
   const std::uint64_t max_lag_;
+  const std::uint64_t max_bytes_;
   std::uint64_t appended_;
   std::uint64_t folded_;
+  std::deque<std::pair<std::uint64_t, std::uint64_t>> batches_;  // not folded yet: last position, bytes
+  std::uint64_t bytes_ = 0;                                      // of them
   std::optional<Error> closed_;
   std::deque<std::coroutine_handle<>> waiting_;
 };

@@ -58,18 +58,31 @@ std::vector<TrackedPtr> DecisionState::live() const {
   return out;
 }
 
-Result<std::optional<Binding>> DecisionState::find_binding(const Intent& intent) {
-  if (intent.idempotency_key) {
-    const auto tracked = by_key_.find(joined(intent.tenant_id, *intent.idempotency_key));
-    if (tracked != by_key_.end()) return Binding{tracked->second, tracked->second->row, "idempotency_key"};
-    TRY(auto row, store_.execution_by_key(intent.tenant_id, *intent.idempotency_key));
-    if (row) return Binding{nullptr, *std::move(row), "idempotency_key"};
+Result<std::optional<Binding>> DecisionState::binding(const Tracked& tracked, const std::string& key,
+                                                      const std::function<StoredRow()>& stored,
+                                                      std::string_view bound_by) {
+  if (const auto found = tracked.find(key); found != tracked.end()) {
+    return Binding{found->second, found->second->row, std::string(bound_by)};
   }
-  const auto tracked = by_intent_.find(joined(intent.tenant_id, intent.intent_id));
-  if (tracked != by_intent_.end()) return Binding{tracked->second, tracked->second->row, "intent_id"};
-  TRY(auto row, store_.execution_by_intent(intent.tenant_id, intent.intent_id));
-  if (row) return Binding{nullptr, *std::move(row), "intent_id"};
-  return std::nullopt;
+  TRY(auto row, stored());
+  if (!row) return std::nullopt;
+  return Binding{nullptr, *std::move(row), std::string(bound_by)};
+}
+
+Result<std::optional<Binding>> DecisionState::find_binding(const Intent& intent) {
+  const std::string& tenant = intent.tenant_id;
+  std::optional<Binding> by_key;
+  if (intent.idempotency_key) {
+    const std::string& key = *intent.idempotency_key;
+    const auto stored = [&] { return store_.execution_by_key(tenant, key); };
+    TRY(by_key, binding(by_key_, joined(tenant, key), stored, "idempotency_key"));
+    if (by_key && by_key->row.intent_id == intent.intent_id) return by_key;
+  }
+  const auto stored = [&] { return store_.execution_by_intent(tenant, intent.intent_id); };
+  TRY(auto by_intent, binding(by_intent_, joined(tenant, intent.intent_id), stored, "intent_id"));
+  if (!by_key) return by_intent;
+  if (by_intent) by_key->other_by_intent_id = std::move(by_intent->row);
+  return by_key;
 }
 
 // --- commits
@@ -80,8 +93,11 @@ Result<void> DecisionState::decide(PendingCommit& commit, const std::string& ten
   TRY(check_content(commit, tenant));
   std::vector<std::uint64_t> versions;
   for (PendingStateChange& change : commit.state) {
-    TRY(const std::uint64_t version, state_version(tenant, change.key));
-    if (change.expected_version && *change.expected_version != version) {
+    TRY(const StateVersion now, state_version(tenant, change.key));
+    const std::uint64_t version = now.version;
+    // Who asked for a key that does not exist cannot tell one that was deleted.
+    const bool absent_as_expected = change.expected_version == 0U && !now.has_value;
+    if (change.expected_version && *change.expected_version != version && !absent_as_expected) {
       return fail(ErrorCode::conflict,
                   fmt::format("state key '{}' is at version {}, not {}; read it again and retry", change.key, version,
                               *change.expected_version),
@@ -99,7 +115,7 @@ Result<void> DecisionState::decide(PendingCommit& commit, const std::string& ten
 void DecisionState::decided_at(const PendingCommit& commit, const std::string& tenant, std::uint64_t position) {
   for (const PendingStateChange& change : commit.state) {
     std::string key = joined(tenant, change.key);
-    state_versions_[key] = {change.version, position};
+    state_versions_[key] = {change.version, change.value.has_value(), position};
     forget_at(position, Forget::Kind::state, std::move(key));
   }
   for (const Reference& reference : commit.references) {
@@ -120,11 +136,11 @@ void DecisionState::decided_at(const PendingCommit& commit, const std::string& t
   }
 }
 
-Result<std::uint64_t> DecisionState::state_version(const std::string& tenant, const std::string& key) {
+Result<DecisionState::StateVersion> DecisionState::state_version(const std::string& tenant, const std::string& key) {
   const auto remembered = state_versions_.find(joined(tenant, key));
-  if (remembered != state_versions_.end()) return remembered->second.value;
+  if (remembered != state_versions_.end()) return remembered->second;
   TRY(const auto row, store_.state(tenant, key));
-  return row ? row->version : 0;
+  return row ? StateVersion{row->version, row->value.has_value()} : StateVersion();
 }
 
 Result<void> DecisionState::check_provenance(const PendingCommit& commit, const std::string& tenant) {
@@ -187,7 +203,7 @@ void DecisionState::forget(const Forget& what, std::uint64_t reached) {
       return;
     }
     case Forget::Kind::state:
-      return erase_unless_newer(state_versions_, [](const Remembered& seen) { return seen.position; });
+      return erase_unless_newer(state_versions_, [](const StateVersion& seen) { return seen.position; });
     case Forget::Kind::reference:
       return erase_unless_newer(references_, [](std::uint64_t position) { return position; });
     case Forget::Kind::location:

@@ -7,10 +7,12 @@
 
 #include <coroutine>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -38,6 +40,8 @@ struct Binding {
   TrackedPtr tracked;  ///< set while live or not yet folded
   public_works::ExecutionRow row;
   std::string bound_by;  ///< "idempotency_key" or "intent_id"
+  /// What the intent id stands for, when that is another execution than the key's.
+  std::optional<public_works::ExecutionRow> other_by_intent_id = std::nullopt;
 };
 
 class DecisionState {
@@ -46,7 +50,8 @@ class DecisionState {
   /// Reads what lives from the store, which must be folded up to the log's end.
   [[nodiscard]] Result<void> load();
 
-  /// Nothing when neither the key nor the intent id was seen before. Rejected intents bind nothing.
+  /// Nothing when neither the key nor the intent id was seen before. Rejected intents bind nothing. The key's when both
+  /// were.
   [[nodiscard]] Result<std::optional<Binding>> find_binding(const Intent& intent);
   TrackedPtr track(TrackedPtr execution);
   /// The execution has ended at this position; it is forgotten here once that is folded.
@@ -74,7 +79,17 @@ class DecisionState {
     TrackedPtr execution;
   };
 
-  [[nodiscard]] Result<std::uint64_t> state_version(const std::string& tenant, const std::string& key);
+  using Tracked = std::unordered_map<std::string, TrackedPtr>;
+  using StoredRow = Result<std::optional<public_works::ExecutionRow>>;
+  [[nodiscard]] static Result<std::optional<Binding>> binding(const Tracked& tracked, const std::string& key,
+                                                              const std::function<StoredRow()>& stored,
+                                                              std::string_view bound_by);
+  struct StateVersion {
+    std::uint64_t version = 0;   ///< goes on counting when the key is deleted
+    bool has_value = false;      ///< false: deleted, or never there
+    std::uint64_t position = 0;  ///< of the last change, when it is remembered here
+  };
+  [[nodiscard]] Result<StateVersion> state_version(const std::string& tenant, const std::string& key);
   [[nodiscard]] Result<void> check_provenance(const PendingCommit& commit, const std::string& tenant);
   [[nodiscard]] Result<void> check_content(const PendingCommit& commit, const std::string& tenant);
   void forget_at(std::uint64_t position, Forget::Kind kind, std::string key);
@@ -85,14 +100,10 @@ class DecisionState {
 
   // Keys are tenant, NUL, name: neither can hold a NUL.
   std::unordered_map<std::uint64_t, TrackedPtr> by_position_;  // of their first record
-  std::unordered_map<std::string, TrackedPtr> by_intent_;
-  std::unordered_map<std::string, TrackedPtr> by_key_;
+  Tracked by_intent_;
+  Tracked by_key_;
 
-  struct Remembered {
-    std::uint64_t value = 0;
-    std::uint64_t position = 0;  ///< of the last change
-  };
-  std::unordered_map<std::string, Remembered> state_versions_;
+  std::unordered_map<std::string, StateVersion> state_versions_;
   std::unordered_set<std::string> known_references_;  // some of those in the store: references are never removed
   std::unordered_map<std::string, std::uint64_t> references_;  // → position
   std::unordered_map<std::string, std::uint64_t> locations_;   // "artifact:…" → position of the last reference to it

@@ -84,9 +84,13 @@ class StoredArtifactSink final : public ArtifactSink {
                      std::string name, std::string media_type)
       : context_(context), writer_(std::move(writer)), name_(std::move(name)), media_type_(std::move(media_type)) {}
 
-  Result<void> write(std::string_view bytes) override { return writer_->write(bytes); }
+  Result<void> write(std::string_view bytes) override {
+    if (finished_) return already_finished();
+    return writer_->write(bytes);
+  }
 
   Result<Artifact> finish() override {
+    if (std::exchange(finished_, true)) return already_finished();
     TRY(const public_works::StoredArtifact stored, writer_->commit());
     Artifact artifact{name_, media_type_, stored.digest.hex(), stored.size, artifact_location(stored.digest.hex())};
     context_.commit_.artifacts.push_back({artifact, std::nullopt});
@@ -94,7 +98,12 @@ class StoredArtifactSink final : public ArtifactSink {
   }
 
  private:
+  [[nodiscard]] std::unexpected<Error> already_finished() const {
+    return refused("artifact", fmt::format("'{}' is finished; open another one", name_));
+  }
+
   RuntimeExecutionContext& context_;
+  bool finished_ = false;
   std::unique_ptr<public_works::ArtifactWriter> writer_;
   std::string name_;
   std::string media_type_;

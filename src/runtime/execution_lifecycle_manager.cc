@@ -59,8 +59,7 @@ Result<ExecutionLifecycleManager::Acceptance> ExecutionLifecycleManager::accept_
   acceptance.fingerprint = intent.fingerprint();
   TRY(acceptance.seen_before, parts_.decisions.find_binding(intent));
   if (acceptance.seen_before) {
-    const Binding& first = *acceptance.seen_before;
-    if (first.row.fingerprint != acceptance.fingerprint) acceptance.refusal = bound_to_another_body(intent, first);
+    acceptance.refusal = duplicate_refused(intent, acceptance.fingerprint, *acceptance.seen_before);
     return acceptance;
   }
   acceptance.handler = parts_.registry.find(intent.intent_type);
@@ -121,8 +120,8 @@ Task<Result<HandlerResult>> ExecutionLifecycleManager::execute_intent(Execution&
   }
   execution.context = std::make_shared<RuntimeExecutionContext>(parts_.context_services, execution.intent, execution.id,
                                                                 execution.seed, execution.attempt);
-  co_return co_await run_handler({parts_.partition, parts_.handlers, parts_.clock}, execution.handler,
-                                 execution.context);
+  co_return co_await run_handler({parts_.partition, parts_.handlers, parts_.clock, deadlines_, running_},
+                                 execution.handler, execution.context);
 }
 
 // Stage 4: what the handler added is checked against everything decided before, and becomes records; all of it or none.
@@ -203,9 +202,10 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::reject(Json refused, Er
   const base::Uuid id = base::make_uuid_v7(parts_.clock.wall_us(), random_bytes(16));
   std::vector<base::RecordDraft> drafts;
   drafts.push_back(draft_record(RecordType::intent_rejected, known.tenant_id, rejected_payload(known, error), id));
+  const std::uint64_t bytes = drafts.front().payload.size();
   auto receipt = parts_.log.append(std::move(drafts));
   if (!receipt) co_return std::unexpected(receipt.error());
-  parts_.admission.appended(receipt->last_position);
+  parts_.admission.appended(receipt->last_position, bytes);
   if (auto durable = co_await parts_.log.durable(receipt->last_position); !durable) {
     co_return std::unexpected(durable.error());
   }
@@ -288,9 +288,11 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_
 
 Result<public_works::AppendReceipt> ExecutionLifecycleManager::append(TrackedExecution& tracked,
                                                                       std::vector<base::RecordDraft> drafts) {
+  std::uint64_t bytes = 0;
+  for (const base::RecordDraft& draft : drafts) bytes += draft.payload.size();
   TRY(const auto receipt, parts_.log.append(std::move(drafts)));
   tracked.row.batches.push_back(receipt.first_position);
-  parts_.admission.appended(receipt.last_position);
+  parts_.admission.appended(receipt.last_position, bytes);
   return receipt;
 }
 

@@ -16,9 +16,11 @@
 #include "public_works/abstractions/executor.h"
 #include "public_works/abstractions/random.h"
 #include "runtime/admission.h"
+#include "runtime/deadline_timers.h"
 #include "runtime/decision_state.h"
 #include "runtime/execution_context.h"
 #include "runtime/intent_registry.h"
+#include "runtime/running_handlers.h"
 #include "runtime/write_ahead_log.h"
 
 namespace symphainy::runtime {
@@ -39,7 +41,7 @@ struct LifecycleParts {
 
 class ExecutionLifecycleManager {
  public:
-  explicit ExecutionLifecycleManager(LifecycleParts parts) : parts_(parts) {}
+  explicit ExecutionLifecycleManager(LifecycleParts parts) : parts_(parts), deadlines_(parts.partition, parts.clock) {}
 
   /// Runs an intent through all six stages. Failed and rejected are results; an error means that nothing can be said.
   [[nodiscard]] Task<Result<ExecutionResult>> execute(Intent intent);
@@ -47,6 +49,9 @@ class ExecutionLifecycleManager {
   [[nodiscard]] Task<Result<ExecutionResult>> resume(TrackedPtr execution);
   /// Records the refusal of what is no valid intent, under its tenant when that much can be told.
   [[nodiscard]] Task<Result<ExecutionResult>> reject(Json refused, Error why);
+  /// Blocks until no handler runs, those included whose execution has ended at its deadline. Not on an executor's
+  /// thread.
+  void wait_for_handlers() { running_.wait_until_none(); }
 
  private:
   struct Acceptance {
@@ -88,6 +93,8 @@ class ExecutionLifecycleManager {
   [[nodiscard]] std::string random_bytes(std::size_t count);
 
   LifecycleParts parts_;
+  DeadlineTimers deadlines_;
+  RunningHandlers running_;
 };
 
 }  // namespace symphainy::runtime

@@ -2,6 +2,7 @@
 #include "runtime/handler_run.h"
 
 #include <exception>
+#include <optional>
 
 #include "base/time.h"
 
@@ -10,19 +11,26 @@ namespace {
 
 using Outcome = Promised<Result<HandlerResult>>;
 
-Task<void> on_handler_thread(HandlerExecutors executors, RegisteredPtr handler,
+Task<void> on_handler_thread(HandlerPlace place, RegisteredPtr handler,
                              std::shared_ptr<RuntimeExecutionContext> context, std::shared_ptr<Outcome> outcome) {
-  co_await move_to(executors.handlers);
+  place.running.begun();
+  co_await move_to(place.handlers);
   Result<HandlerResult> answer = HandlerResult{};
   try {
-    answer = co_await handler->handler(context->intent(), *context);
+    Task<Result<HandlerResult>> task = handler->handler(context->intent(), *context);
+    if (task) {
+      answer = co_await std::move(task);
+    } else {
+      answer = fail(ErrorCode::failed, "the handler returned an empty Task; it must be a coroutine", "empty_task");
+    }
   } catch (const std::exception& exception) {
     answer = fail(ErrorCode::failed, std::string("the handler threw: ") + exception.what(), "handler_threw");
   } catch (...) {
     answer = fail(ErrorCode::failed, "the handler threw something that is no std::exception", "handler_threw");
   }
-  co_await move_to(executors.partition);
+  co_await move_to(place.partition);
   outcome->set(std::move(answer));
+  place.running.ended();
 }
 
 std::unexpected<Error> deadline_passed(std::int64_t deadline_us) {
@@ -31,23 +39,21 @@ std::unexpected<Error> deadline_passed(std::int64_t deadline_us) {
 
 }  // namespace
 
-Task<Result<HandlerResult>> run_handler(HandlerExecutors executors, RegisteredPtr handler,
+Task<Result<HandlerResult>> run_handler(HandlerPlace place, RegisteredPtr handler,
                                         std::shared_ptr<RuntimeExecutionContext> context) {
   auto outcome = std::make_shared<Outcome>();
+  std::optional<DeadlineTimers::Key> timer;
   if (const auto deadline = context->deadline_us()) {
-    const std::int64_t left_us = *deadline - executors.clock.wall_us();
+    const std::int64_t left_us = *deadline - place.clock.wall_us();
     if (left_us <= 0) co_return deadline_passed(*deadline);
-    // Weak: a deadline far away must not keep an execution in memory that ended long ago.
-    executors.partition.post_at(executors.clock.steady_us() + left_us,
-                                [deadline, waiting = std::weak_ptr(outcome), fenced = std::weak_ptr(context)] {
-                                  const auto late = waiting.lock();
-                                  if (!late || late->is_set()) return;
-                                  if (const auto still = fenced.lock()) still->fence();
-                                  late->set(deadline_passed(*deadline));
-                                });
+    timer = place.deadlines.add(place.clock.steady_us() + left_us, [deadline, outcome, context] {
+      context->fence();
+      outcome->set(deadline_passed(*deadline));
+    });
   }
-  spawn(on_handler_thread(executors, std::move(handler), context, outcome));
+  spawn(on_handler_thread(place, handler, context, outcome));
   Result<HandlerResult> answer = co_await *outcome;
+  if (timer) place.deadlines.take_back(*timer);
   context->fence();
   co_return answer;
 }

@@ -7,20 +7,25 @@
 
 #include "public_works/abstractions/clock.h"
 #include "public_works/abstractions/executor.h"
+#include "runtime/deadline_timers.h"
 #include "runtime/execution_context.h"
 #include "runtime/intent_registry.h"
+#include "runtime/running_handlers.h"
 #include "runtime/spawn.h"
 
 namespace symphainy::runtime {
 
-struct HandlerExecutors {
+/// Where handlers run. All of it outlives them (RunningHandlers).
+struct HandlerPlace {
   public_works::Executor& partition;
   public_works::Executor& handlers;
   public_works::Clock& clock;
+  DeadlineTimers& deadlines;
+  RunningHandlers& running;
 };
 
 /// Called and resumed on the partition's executor. An exception that leaves the handler is an error like any other.
-[[nodiscard]] Task<Result<HandlerResult>> run_handler(HandlerExecutors executors, RegisteredPtr handler,
+[[nodiscard]] Task<Result<HandlerResult>> run_handler(HandlerPlace place, RegisteredPtr handler,
                                                       std::shared_ptr<RuntimeExecutionContext> context);
 
 }  // namespace symphainy::runtime

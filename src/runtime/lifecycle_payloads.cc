@@ -121,15 +121,38 @@ std::string rejected_payload(const Intent& known, const Error& error) {
   return payload;
 }
 
-Error bound_to_another_body(const Intent& intent, const Binding& first) {
+std::optional<Error> duplicate_refused(const Intent& intent, const std::string& fingerprint, const Binding& first) {
+  const auto conflict = [&first](std::string message, Json details) {
+    details["bound_by"] = first.bound_by;
+    details["execution_id"] = first.row.execution_id;
+    return Error{ErrorCode::conflict, std::move(message), "idempotency_conflict", std::move(details)};
+  };
   const bool by_key = first.bound_by == "idempotency_key";
-  const std::string& name = by_key ? *intent.idempotency_key : intent.intent_id;
-  return Error{ErrorCode::conflict,
-               fmt::format("{} '{}' stands for execution {} with another body (intent_type, solution_id, parameters or "
-                           "metadata differ); use a new one for new work",
-                           first.bound_by, name, first.row.execution_id),
-               "idempotency_conflict",
-               Json::object({{"bound_by", first.bound_by}, {"execution_id", first.row.execution_id}})};
+  if (first.row.fingerprint != fingerprint) {
+    return conflict(
+        fmt::format("{} '{}' stands for execution {} with another body (intent_type, solution_id, parameters or "
+                    "metadata differ); use a new one for new work",
+                    first.bound_by, by_key ? *intent.idempotency_key : intent.intent_id, first.row.execution_id),
+        Json::object());
+  }
+  if (first.other_by_intent_id) {
+    const std::string& other = first.other_by_intent_id->execution_id;
+    return conflict(fmt::format("idempotency_key '{}' stands for execution {}, but intent_id '{}' for execution {}; "
+                                "submit each as it was submitted first",
+                                *intent.idempotency_key, first.row.execution_id, intent.intent_id, other),
+                    Json::object({{"other_execution_id", other}}));
+  }
+  // Answering would not bind the key: sent again with another intent id, it would be executed once more.
+  if (intent.idempotency_key && !by_key) {
+    const std::string with = first.row.idempotency_key
+                                 ? fmt::format("with idempotency_key '{}'", *first.row.idempotency_key)
+                                 : "without an idempotency_key";
+    return conflict(fmt::format("intent_id '{}' stands for execution {}, which was submitted {}, not with '{}'; submit "
+                                "it as it was, or use a new intent_id for new work",
+                                intent.intent_id, first.row.execution_id, with, *intent.idempotency_key),
+                    Json::object());
+  }
+  return std::nullopt;
 }
 
 Error unknown_intent_type(const std::string& intent_type, const std::vector<std::string>& supported) {

@@ -2,6 +2,7 @@
 // The payloads of the lifecycle's own records, the errors it refuses with, and how an outcome becomes a result.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,10 @@ namespace symphainy::runtime {
 [[nodiscard]] std::string failed_payload(std::int64_t duration_us, const Error& error);
 [[nodiscard]] std::string rejected_payload(const Intent& known, const Error& error);
 
-[[nodiscard]] Error bound_to_another_body(const Intent& intent, const Binding& first);
+/// Why an intent that was seen before may not be answered with what came first: its body differs, or its intent id or
+/// key stands for something else. Nothing when it may.
+[[nodiscard]] std::optional<Error> duplicate_refused(const Intent& intent, const std::string& fingerprint,
+                                                     const Binding& first);
 [[nodiscard]] Error unknown_intent_type(const std::string& intent_type, const std::vector<std::string>& supported);
 [[nodiscard]] Error parameters_refused(const std::vector<SchemaViolation>& violations);
 /// The error with everything in it that can go into the log: valid UTF-8, of bounded size.

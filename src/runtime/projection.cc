@@ -2,6 +2,7 @@
 #include "runtime/projection.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 #include "base/try.h"
 #include "runtime/intent_model.h"
@@ -45,28 +46,16 @@ ExecutionRow& Projection::live(const base::LogRecord& record, std::uint64_t batc
 
 Result<void> Projection::fold(const base::LogRecord& record, std::uint64_t batch) {
   ++records_;
+  bytes_ += record.payload.size();
   changes_.position = record.position;
   changes_.epoch = std::max(changes_.epoch, record.partition_epoch);
   const auto type = static_cast<RecordType>(record.type);
-  if (record_name(record.type).empty()) {
-    if ((record.flags & base::kMustUnderstand) == 0) return {};
-    return fail(ErrorCode::corrupt,
-                fmt::format("position {}: record type {} is not known to this release; open the store with the release "
-                            "that wrote it",
-                            record.position, record.type),
-                "unknown_record_type");
-  }
-  if (record.type_version != 1) {
-    return fail(ErrorCode::corrupt,
-                fmt::format("position {}: {} version {} is newer than this release", record.position,
-                            record_name(record.type), record.type_version),
-                "unknown_record_type");
-  }
+  const bool passed_over = record_name(record.type).empty() && (record.flags & base::kMustUnderstand) == 0;
+  if (passed_over) return {};
+  TRY(check_known(record));
+  TRY(check_attempt(record));
   switch (type) {
     // These tell the fold nothing beyond their header, so their payload is not parsed.
-    case RecordType::store_created:
-    case RecordType::partition_opened:
-      return {};
     case RecordType::execution_created:
     case RecordType::context_observed:
       live(record, batch);
@@ -89,9 +78,58 @@ Result<void> Projection::fold(const base::LogRecord& record, std::uint64_t batch
   return fold_payload(record, *parsed, batch);
 }
 
+Result<void> Projection::check_known(const base::LogRecord& record) const {
+  if (record_name(record.type).empty()) {
+    return fail(ErrorCode::corrupt,
+                fmt::format("position {}: record type {} is not known to this release; {}", record.position,
+                            record.type, release_needed()),
+                "unknown_record_type");
+  }
+  if (record.type_version != 1) {
+    return fail(ErrorCode::corrupt,
+                fmt::format("position {}: {} version {} is newer than this release; {}", record.position,
+                            record_name(record.type), record.type_version, release_needed()),
+                "unknown_record_type");
+  }
+  return {};
+}
+
+std::string Projection::release_needed() const {
+  if (release_.empty()) return "open the store with the release that wrote it";
+  return fmt::format("open the store with release {} or a later one", release_);
+}
+
+// The other half of the fence, the epoch, is held where the log is followed.
+Result<void> Projection::check_attempt(const base::LogRecord& record) const {
+  if (record.attempt == 0) return {};
+  const auto execution = live_.find(record.execution);
+  if (execution == live_.end() || record.attempt >= execution->second.attempt) return {};
+  return fail(
+      ErrorCode::corrupt,
+      fmt::format("position {}: {} of attempt {} of execution {}, behind the grant of attempt {}", record.position,
+                  record_name(record.type), record.attempt, record.execution.text(), execution->second.attempt),
+      "stale_attempt");
+}
+
+Result<void> Projection::fold_opening(const base::LogRecord& record, const Json& payload) {
+  Payload members(payload);
+  release_ = members.text("release");
+  const bool created = static_cast<RecordType>(record.type) == RecordType::store_created;
+  const std::uint64_t level = created ? members.number("feature_level") : kKnownFeatureLevel;
+  TRY(members.complete(record));
+  if (level <= kKnownFeatureLevel) return {};
+  return fail(ErrorCode::corrupt,
+              fmt::format("position {}: the store has feature level {}, this release knows levels up to {}; {}",
+                          record.position, level, kKnownFeatureLevel, release_needed()),
+              "unknown_feature_level");
+}
+
 Result<void> Projection::fold_payload(const base::LogRecord& record, const Json& payload, std::uint64_t batch) {
   Payload members(payload);
   switch (static_cast<RecordType>(record.type)) {
+    case RecordType::store_created:
+    case RecordType::partition_opened:
+      return fold_opening(record, payload);
     case RecordType::intent_type_registered:
       return fold_registration(record, payload);
     case RecordType::intent_accepted:
@@ -284,7 +322,7 @@ public_works::StateChanges Projection::take() {
   for (const base::Uuid& id : touched_) changes_.executions.push_back(live_.at(id));
   touched_.clear();
   sessions_.clear();
-  records_ = 0;
+  records_ = bytes_ = 0;
   return std::exchange(changes_, {});
 }
 

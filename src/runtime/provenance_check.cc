@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/provenance_check.h"
 
+#include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
+#include <utility>
 
 #include "base/try.h"
 
@@ -77,30 +80,67 @@ Result<void> ProvenanceCheck::check_new_references() {
   return cycle(made.at(here), here);
 }
 
-// The edge closes a cycle when its source was made, over any number of hops, from its derived.
+Result<std::vector<std::string>> ProvenanceCheck::sources_of(const std::string& reference) {
+  std::vector<std::string> out;
+  if (!new_references_.contains(reference)) {
+    TRY(out, graph_.sources_of(reference));
+  }
+  if (const auto own = new_sources_.find(reference); own != new_sources_.end()) {
+    out.insert(out.end(), own->second.begin(), own->second.end());
+  }
+  return out;
+}
+
+bool ProvenanceCheck::is_of_this_commit(std::string_view derived, std::string_view source) const {
+  const auto own = new_sources_.find(derived);
+  return own != new_sources_.end() && std::ranges::find(own->second, source) != own->second.end();
+}
+
+// The edge closes a cycle when its source was made, over any number of hops, from its derived. So a search from the
+// source, through this commit's edges too, comes back to its own path. What it has left behind need not be searched
+// again for another edge.
 Result<void> ProvenanceCheck::check_late_edge(const PendingEdge& edge) {
-  std::vector<std::string> open = {edge.source};
-  std::unordered_set<std::string> seen(open.begin(), open.end());
-  const auto visit = [&](std::string_view source) {
-    if (const auto [added, fresh] = seen.emplace(source); fresh) open.push_back(*added);
+  struct Hop {
+    std::string reference;
+    std::vector<std::string> sources;
+    std::size_t next = 0;
   };
-  while (!open.empty()) {
-    const std::string here = std::move(open.back());
-    open.pop_back();
-    if (here == edge.derived) return cycle(edge.derived, edge.source);
-    if (seen.size() > kBudget) {
+  std::vector<Hop> path;
+  const auto enter = [&](const std::string& reference) -> Result<void> {
+    searched_[reference] = false;
+    TRY(auto sources, sources_of(reference));
+    path.push_back({reference, std::move(sources)});
+    return {};
+  };
+  if (!searched_.contains(edge.source)) TRY(enter(edge.source));
+  while (!path.empty()) {
+    Hop& here = path.back();
+    if (here.next == here.sources.size()) {
+      searched_[here.reference] = true;
+      path.pop_back();
+      continue;
+    }
+    const std::string source = here.sources[here.next++];
+    if (++followed_ > kBudget) {
       return fail(ErrorCode::invalid_argument,
-                  fmt::format("whether {} may be derived from {} takes following more than {} references; register a "
-                              "new reference instead",
+                  fmt::format("whether {} may be derived from {} takes following more than {} edges; register a new "
+                              "reference instead",
                               edge.derived, edge.source, kBudget),
                   "provenance_too_deep");
     }
-    if (const auto own = new_sources_.find(here); own != new_sources_.end()) {
-      for (const std::string_view source : own->second) visit(source);
+    const auto seen = searched_.find(source);
+    if (seen == searched_.end()) {
+      TRY(enter(source));
+    } else if (!seen->second) {
+      // The cycle: from the path's end to the source, and along the path. One of its edges at least is this commit's.
+      std::string_view derived = path.back().reference;
+      std::string_view made_from = source;
+      for (auto hop = std::ranges::find(path, source, &Hop::reference); !is_of_this_commit(derived, made_from); ++hop) {
+        derived = hop->reference;
+        made_from = std::next(hop)->reference;
+      }
+      return cycle(derived, made_from);
     }
-    if (new_references_.contains(here)) continue;
-    TRY(const auto sources, graph_.sources_of(here));
-    for (const std::string& source : sources) visit(source);
   }
   return {};
 }

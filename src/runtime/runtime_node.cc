@@ -15,7 +15,6 @@ namespace symphainy::runtime {
 namespace {
 
 constexpr std::uint64_t kFeatureLevel = 1;
-constexpr std::int64_t kRelayLingerUs = 10'000;
 constexpr std::int64_t kFoldLingerUs = 20'000;
 
 std::string store_created_payload() {
@@ -40,12 +39,6 @@ std::string events_published_payload(const std::string& publisher, std::uint64_t
   return payload;
 }
 
-// An EventsQueued record without events is just this long.
-bool queues_events(const base::LogRecord& record) {
-  constexpr std::string_view kNone = R"({"events":[]})";
-  return static_cast<RecordType>(record.type) == RecordType::events_queued && record.payload.size() > kNone.size();
-}
-
 Task<void> run_into(Task<Result<void>> task, std::promise<Result<void>>& outcome) {
   outcome.set_value(co_await std::move(task));
 }
@@ -64,9 +57,14 @@ RuntimeNode::RuntimeNode(NodeAdapters adapters, const RuntimeOptions& options, s
     : adapters_(std::move(adapters)),
       options_(options),
       decisions_(adapters_.state, adapters_.lineage),
-      admission_(options.max_fold_lag_records, position),
-      log_(adapters_.log, adapters_.partition, adapters_.log.recovery().last_epoch + 1,
-           [this](const DurableBatches& batches) { on_batches(batches); }) {}
+      admission_(options.max_fold_lag_records, options.max_fold_lag_bytes, position),
+      log_(
+          adapters_.log, adapters_.partition, adapters_.log.recovery().last_epoch + 1,
+          [this](const DurableBatches& batches) { on_batches(batches); },
+          // Whoever waits for admission would wait for ever: nothing is folded any more.
+          [this](const Error& error) {
+            admission_.close(Error{ErrorCode::stopped, "the runtime has stopped: " + error.message, "", {}});
+          }) {}
 
 RuntimeNode::~RuntimeNode() {
   (void)close();
@@ -88,7 +86,7 @@ Result<void> RuntimeNode::start() {
   if (adapters_.publisher != nullptr) {
     const auto cursor = cursors.find(adapters_.publisher_name);
     outbox_.emplace(
-        adapters_.publisher_name, *adapters_.publisher, adapters_.log, adapters_.relay,
+        adapters_.publisher_name, *adapters_.publisher, adapters_.log, adapters_.relay, adapters_.clock,
         OutboxOrigin{adapters_.log.identity(), log_.epoch()}, cursor == cursors.end() ? 0 : cursor->second,
         [this](const std::string& publisher, std::uint64_t position) { mark_published(publisher, position); });
   }
@@ -191,15 +189,30 @@ void RuntimeNode::submit_json(Json intent, Done done) {
       });
 }
 
+// An exception of the caller's must not end the thread that everybody's work runs on.
+void RuntimeNode::tell(const Done& done, Result<ExecutionResult> result) const {
+  const std::string execution_id = result ? result->execution_id : std::string();
+  try {
+    done(std::move(result));
+  } catch (const std::exception& exception) {
+    if (!adapters_.log_sink) return;
+    adapters_.log_sink(LogLevel::error, execution_id,
+                       std::string("the submitter's callback threw: ") + exception.what());
+  } catch (...) {
+    if (!adapters_.log_sink) return;
+    adapters_.log_sink(LogLevel::error, execution_id, "the submitter's callback threw what is no std::exception");
+  }
+}
+
 Task<void> RuntimeNode::run(Intent intent, Done done) {
   auto result = co_await lifecycle_->execute(std::move(intent));
-  done(std::move(result));
+  tell(done, std::move(result));
   leave();
 }
 
 Task<void> RuntimeNode::run_rejection(Json intent, Error why, Done done) {
   auto result = co_await lifecycle_->reject(std::move(intent), std::move(why));
-  done(std::move(result));
+  tell(done, std::move(result));
   leave();
 }
 
@@ -239,21 +252,7 @@ Result<std::size_t> RuntimeNode::resume() {
 
 void RuntimeNode::on_batches(const DurableBatches& batches) {
   surface_->hand_over(batches);
-  if (!outbox_) return;
-  outbox_->offer(batches);
-  const bool events = std::ranges::any_of(
-      batches, [](const auto& batch) { return std::ranges::any_of(batch->records, queues_events); });
-  if (events) relay_soon();
-}
-
-// Events are gathered for a moment: publishing and marking cost a sync each, which many events can share.
-void RuntimeNode::relay_soon() {
-  if (relay_due_.exchange(true)) return;
-  adapters_.relay.post_at(adapters_.clock.steady_us() + kRelayLingerUs, [this, open = std::weak_ptr(relaying_)] {
-    if (open.expired()) return;
-    relay_due_ = false;
-    outbox_->wake();
-  });
+  if (outbox_) outbox_->offer(batches);
 }
 
 void RuntimeNode::on_folded(Result<std::uint64_t> folded) {
@@ -297,9 +296,7 @@ Task<Result<void>> RuntimeNode::everything_durable() {
 
 Result<void> RuntimeNode::drain() {
   if (outbox_) {
-    const std::uint64_t target = adapters_.log.durable_position();
-    outbox_->wake();  // it is woken for events only, and shall also look past what has none
-    TRY(outbox_->wait_until(target));
+    TRY(outbox_->wait_until(adapters_.log.durable_position()));
     wait_for(adapters_.partition);  // the relay's marks are appended
     TRY(run_and_wait(everything_durable()));
   }
@@ -307,6 +304,7 @@ Result<void> RuntimeNode::drain() {
 }
 
 Result<void> RuntimeNode::close() {
+  const std::lock_guard closing(close_mutex_);  // a second caller returns when it is closed
   {
     std::unique_lock lock(mutex_);
     if (closed_) return {};
@@ -314,10 +312,12 @@ Result<void> RuntimeNode::close() {
     idle_.wait(lock, [this] { return in_flight_ == 0; });
     closed_ = true;
   }
+  // A handler whose execution ended at its deadline may still run, and use what is closed below.
+  if (lifecycle_) lifecycle_->wait_for_handlers();
   Result<void> drained = surface_ && lifecycle_ ? drain() : Result<void>();
   Result<void> closed = adapters_.log.close();
   // Timers and work already posted refer to this node; they are void, or have run, when these have.
-  adapters_.relay.post([this] { relaying_.reset(); });
+  if (outbox_) outbox_->close();
   if (surface_) surface_->close();
   for (public_works::Executor* executor : {&adapters_.relay, &adapters_.fold, &adapters_.partition})
     wait_for(*executor);

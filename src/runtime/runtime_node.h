@@ -72,9 +72,9 @@ class RuntimeNode final : public Runtime {
   [[nodiscard]] Task<Result<void>> everything_durable();
   void on_batches(const DurableBatches& batches);
   void on_folded(Result<std::uint64_t> folded);
-  void relay_soon();
   void mark_published(const std::string& publisher, std::uint64_t position);
 
+  void tell(const Done& done, Result<ExecutionResult> result) const;
   [[nodiscard]] bool enter(const Done& done);
   void leave();
   [[nodiscard]] Result<void> run_and_wait(Task<Result<void>> task);
@@ -90,10 +90,9 @@ class RuntimeNode final : public Runtime {
   WriteAheadLog log_;
   std::optional<ExecutionLifecycleManager> lifecycle_;
   std::optional<TransactionalOutbox> outbox_;
-  std::atomic<bool> relay_due_ = false;
-  std::shared_ptr<bool> relaying_ = std::make_shared<bool>(true);  // reset on the relay's executor when closing
-  std::uint64_t last_appended_ = 0;                                // by the node itself; the partition's
+  std::uint64_t last_appended_ = 0;  // by the node itself; the partition's
 
+  std::mutex close_mutex_;
   std::mutex mutex_;
   std::condition_variable idle_;
   std::size_t in_flight_ = 0;  // guarded by mutex_, like the next two

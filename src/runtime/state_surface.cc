@@ -11,6 +11,9 @@ namespace {
 
 // Large transactions make the fold fast; this bounds their memory.
 constexpr std::size_t kMaxRecordsPerTransaction = 65'536;
+constexpr std::size_t kMaxBytesPerTransaction = 32 * 1024 * 1024;
+constexpr std::int64_t kRetryUs = 250'000;
+constexpr std::int64_t kPatienceUs = 60'000'000;
 // So many batches are worth a transaction, however little time has passed.
 constexpr std::size_t kBatchesWorthATransaction = 2'048;
 
@@ -34,7 +37,9 @@ Result<void> fold_log(const public_works::EventLog& log, public_works::StateStor
     for (const base::LogRecord& record : records.records) {
       if (outcome) outcome = projection.fold(record, records.first_position());
     }
-    if (outcome && projection.records() >= kMaxRecordsPerTransaction) outcome = flush();
+    const bool full =
+        projection.records() >= kMaxRecordsPerTransaction || projection.bytes() >= kMaxBytesPerTransaction;
+    if (outcome && full) outcome = flush();
     return outcome.has_value();
   }));
   TRY(std::move(outcome));
@@ -90,37 +95,68 @@ void StateSurface::fold_waiting() {
   DurableBatches batches;
   {
     const std::lock_guard lock(mutex_);
+    if (failed_) return;
     batches.swap(waiting_);
   }
-  const auto folded = fold(batches);
+  Result<void> folded = project(batches);
+  if (folded) folded = apply();
+  if (!folded && folded.error().code == ErrorCode::unavailable && linger_.clock != nullptr) {
+    const std::int64_t now_us = linger_.clock->steady_us();
+    if (failing_since_us_ == 0) failing_since_us_ = now_us;
+    if (now_us - failing_since_us_ < kPatienceUs) return retry_later();
+  }
+  if (!folded) return fail_for_good(folded.error());
+  failing_since_us_ = 0;
   std::unique_lock lock(mutex_);
   scheduled_ = timer_set_ = false;
-  if (folded) {
-    if (!waiting_.empty()) fold_soon(std::move(lock));  // what came meanwhile gathers again
-    return;
-  }
-  failed_ = folded.error();
-  waiting_.clear();
-  lock.unlock();
-  changed_.notify_all();
-  on_folded_(std::unexpected(folded.error()));
+  if (!waiting_.empty()) fold_soon(std::move(lock));  // what came meanwhile gathers again
 }
 
-Result<void> StateSurface::fold(const DurableBatches& batches) {
-  for (auto batch = batches.begin(); batch != batches.end(); ++batch) {
-    for (const base::LogRecord& record : (*batch)->records) {
-      TRY(projection_.fold(record, (*batch)->first_position()));
-    }
-    if (projection_.records() < kMaxRecordsPerTransaction && std::next(batch) != batches.end()) continue;
-    TRY(store_.apply(projection_.take()));
+Result<void> StateSurface::project(const DurableBatches& batches) {
+  for (const auto& batch : batches) {
+    for (const base::LogRecord& record : batch->records) TRY(projection_.fold(record, batch->first_position()));
+    const bool full =
+        projection_.records() >= kMaxRecordsPerTransaction || projection_.bytes() >= kMaxBytesPerTransaction;
+    if (full) unapplied_.push_back(projection_.take());
+  }
+  if (projection_.records() > 0) unapplied_.push_back(projection_.take());
+  return {};
+}
+
+Result<void> StateSurface::apply() {
+  while (!unapplied_.empty()) {
+    TRY(store_.apply(unapplied_.front()));
     {
       const std::lock_guard lock(mutex_);
-      folded_ = (*batch)->last_position();
+      folded_ = unapplied_.front().position;
     }
+    unapplied_.pop_front();
     changed_.notify_all();
     on_folded_(folded_.load());
   }
   return {};
+}
+
+// Everybody else leaves it to the timer: `scheduled_` stays set.
+void StateSurface::retry_later() {
+  {
+    const std::lock_guard lock(mutex_);
+    scheduled_ = true;
+  }
+  fold_executor_.post_at(linger_.clock->steady_us() + kRetryUs, [this, open = std::weak_ptr(open_)] {
+    if (!open.expired()) fold_waiting();
+  });
+}
+
+void StateSurface::fail_for_good(const Error& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    failed_ = error;
+    waiting_.clear();
+  }
+  unapplied_.clear();
+  changed_.notify_all();
+  on_folded_(std::unexpected(error));
 }
 
 Result<void> StateSurface::wait_until(std::uint64_t position) {

@@ -11,8 +11,8 @@
 #include <mutex>
 #include <optional>
 
-#include "public_works/abstractions/event_log.h"
 #include "public_works/abstractions/clock.h"
+#include "public_works/abstractions/event_log.h"
 #include "public_works/abstractions/executor.h"
 #include "public_works/abstractions/state_store.h"
 #include "runtime/projection.h"
@@ -35,7 +35,8 @@ struct FoldLinger {
 class StateSurface {
  public:
   /// Called on the fold's executor: after each transaction with the position reached, or once with the error that ended
-  /// folding (then the log goes on, but nothing new can be shown until the store is opened again).
+  /// folding (then the log goes on, but nothing new can be shown until the store is opened again). A store that is only
+  /// unavailable (busy, no space) is asked again for a minute before that, when there is a clock to wait by.
   using OnFolded = std::function<void(Result<std::uint64_t>)>;
   /// The store must be folded up to the log's end (fold_log) before anything is handed over.
   [[nodiscard]] static Result<std::unique_ptr<StateSurface>> open(public_works::StateStore& store,
@@ -59,13 +60,18 @@ class StateSurface {
                FoldLinger linger, std::vector<public_works::ExecutionRow> live, std::uint64_t position);
   void fold_soon(std::unique_lock<std::mutex> lock);
   void fold_waiting();
-  [[nodiscard]] Result<void> fold(const DurableBatches& batches);
+  [[nodiscard]] Result<void> project(const DurableBatches& batches);
+  [[nodiscard]] Result<void> apply();
+  void retry_later();
+  void fail_for_good(const Error& error);
 
   public_works::StateStore& store_;
   public_works::Executor& fold_executor_;
   const OnFolded on_folded_;
   const FoldLinger linger_;
-  Projection projection_;                                      // the fold executor's
+  Projection projection_;                                      // the fold executor's, like the next three
+  std::deque<public_works::StateChanges> unapplied_;           // projected, not in the store yet
+  std::int64_t failing_since_us_ = 0;                          // 0: the last transaction went well
   std::shared_ptr<bool> open_ = std::make_shared<bool>(true);  // reset on the fold's executor
 
   std::mutex mutex_;

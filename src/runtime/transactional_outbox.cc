@@ -19,6 +19,16 @@ using public_works::StreamName;
 constexpr std::size_t kEventsPerPass = 4'096;
 // Beyond this much the relay is behind and reads the log instead: memory stays bounded.
 constexpr std::size_t kMaxOfferedRecords = 16'384;
+constexpr std::size_t kMaxOfferedBytes = 16 * 1024 * 1024;
+constexpr std::int64_t kLingerUs = 10'000;
+constexpr std::int64_t kFirstRetryUs = 1'000'000;
+constexpr std::int64_t kLastRetryUs = 30'000'000;
+
+// An EventsQueued record without events is just this long.
+bool queues_events(const base::LogRecord& record) {
+  constexpr std::string_view kNone = R"({"events":[]})";
+  return static_cast<RecordType>(record.type) == RecordType::events_queued && record.payload.size() > kNone.size();
+}
 
 // A CloudEvents 1.0 object; the extension attributes are lower-case letters and digits, as the specification asks.
 std::string cloud_event(const Json& queued, const base::LogRecord& record, const OutboxOrigin& origin) {
@@ -116,64 +126,109 @@ Result<std::vector<PendingOutboxEvent>> get_pending_events(const public_works::E
 
 TransactionalOutbox::TransactionalOutbox(std::string publisher_name, public_works::EventPublisher& publisher,
                                          public_works::EventLog& log, public_works::Executor& relay,
-                                         OutboxOrigin origin, std::uint64_t cursor, MarkPublished mark)
+                                         public_works::Clock& clock, OutboxOrigin origin, std::uint64_t cursor,
+                                         MarkPublished mark)
     : name_(std::move(publisher_name)),
       publisher_(publisher),
       log_(log),
       relay_(relay),
+      clock_(clock),
       origin_(origin),
       mark_(std::move(mark)),
+      looked_through_(cursor),
       published_(cursor) {}
 
 void TransactionalOutbox::offer(const DurableBatches& batches) {
-  const std::lock_guard lock(mutex_);
-  if (offered_records_ > kMaxOfferedRecords) {
-    offered_.clear();
-    offered_records_ = 0;
+  bool events = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (offered_records_ > kMaxOfferedRecords || offered_bytes_ > kMaxOfferedBytes) {
+      offered_.clear();
+      offered_records_ = offered_bytes_ = 0;
+    }
+    offered_.insert(offered_.end(), batches.begin(), batches.end());
+    for (const auto& batch : batches) {
+      offered_records_ += batch->records.size();
+      for (const base::LogRecord& record : batch->records) {
+        offered_bytes_ += record.payload.size();
+        events = events || queues_events(record);
+      }
+    }
   }
-  offered_.insert(offered_.end(), batches.begin(), batches.end());
-  offered_records_ += batches.back()->last_position() - batches.front()->first_position() + 1;
+  if (events && !wake_due_.exchange(true)) ask_later(kLingerUs, wake_due_, false);
 }
 
 void TransactionalOutbox::wake() {
+  ask_for_pass(true);
+}
+
+void TransactionalOutbox::ask_for_pass(bool retry) {
   {
     const std::lock_guard lock(mutex_);
+    ++passes_asked_for_;
+    retry_asked_for_ = retry_asked_for_ || retry;
     if (std::exchange(scheduled_, true)) return;
   }
   relay_.post([this] { relay(); });
 }
 
+void TransactionalOutbox::ask_later(std::int64_t delay_us, std::atomic<bool>& due, bool retry) {
+  relay_.post_at(clock_.steady_us() + delay_us, [this, &due, retry, open = std::weak_ptr(open_)] {
+    if (open.expired()) return;
+    due = false;
+    ask_for_pass(retry);
+  });
+}
+
+void TransactionalOutbox::close() {
+  relay_.post([this] { open_.reset(); });
+}
+
 void TransactionalOutbox::relay() {
+  std::uint64_t asked_for = 0;
+  bool retry = false;
   {
     // Cleared before looking: what becomes durable from now on wakes the relay again.
     const std::lock_guard lock(mutex_);
     scheduled_ = false;
+    asked_for = passes_asked_for_;
+    retry = std::exchange(retry_asked_for_, false);
   }
-  const auto published = publish_events();
+  const auto published = publish_events(retry);
+  if (published) retry_delay_us_ = 0;
+  if (!published && open_ && !retry_due_.exchange(true)) {
+    retry_delay_us_ = std::clamp(retry_delay_us_ * 2, kFirstRetryUs, kLastRetryUs);
+    ask_later(retry_delay_us_, retry_due_, true);
+  }
   const std::lock_guard lock(mutex_);
   stopped_ = published ? std::nullopt : std::optional(published.error());
+  passes_done_ = asked_for;
   changed_.notify_all();
 }
 
-Result<void> TransactionalOutbox::publish_events() {
+Result<void> TransactionalOutbox::publish_events(bool retry) {
   // What becomes durable later wakes the relay again, and is published together with more.
   const std::uint64_t target = log_.durable_position();
-  std::uint64_t cursor = 0;
-  do {
-    {
-      const std::lock_guard lock(mutex_);
-      cursor = published_;
-    }
-    std::uint64_t scanned = cursor;
-    TRY(auto events, next_events(cursor, scanned));
-    TRY(publish(events));
-    // Marked before anybody who waits is told: whoever drains finds the mark appended.
-    if (!events.empty()) mark_(name_, events.back().position);
+  if (retry && !held_back_.empty()) {
+    held_back_.clear();
     const std::lock_guard lock(mutex_);
-    cursor = published_ = scanned;
+    looked_through_ = published_;
+  }
+  do {
+    std::uint64_t scanned = looked_through_;
+    TRY(auto events, next_events(looked_through_, scanned));
+    const std::uint64_t last = events.empty() ? 0 : events.back().position;
+    publish(std::move(events));
+    looked_through_ = scanned;
+    if (!held_back_.empty()) continue;  // the mark waits for them, the other streams do not
+    // Marked before anybody who waits is told: whoever drains finds the mark appended.
+    if (last > 0) mark_(name_, last);
+    const std::lock_guard lock(mutex_);
+    published_ = looked_through_;
     changed_.notify_all();
-  } while (cursor < target);
-  return {};
+  } while (looked_through_ < target);
+  if (held_back_.empty()) return {};
+  return std::unexpected(held_back_.begin()->second);
 }
 
 // From what was offered when it goes on from the cursor, else from the log.
@@ -187,7 +242,7 @@ Result<std::vector<PendingOutboxEvent>> TransactionalOutbox::next_events(std::ui
     if (!follows || too_many) taken_.clear();
     taken_.insert(taken_.end(), offered_.begin(), offered_.end());
     offered_.clear();
-    offered_records_ = 0;
+    offered_records_ = offered_bytes_ = 0;
   }
   while (!taken_.empty() && taken_.front()->last_position() <= cursor) taken_.pop_front();
   if (taken_.empty() || taken_.front()->first_position() > cursor + 1) {
@@ -202,19 +257,27 @@ Result<std::vector<PendingOutboxEvent>> TransactionalOutbox::next_events(std::ui
   return events;
 }
 
-Result<void> TransactionalOutbox::publish(std::vector<PendingOutboxEvent>& events) {
-  std::map<StreamName, std::vector<OutgoingEvent>> by_stream;
+void TransactionalOutbox::publish(std::vector<PendingOutboxEvent> events) {
+  if (events.empty()) return;
+  const std::uint64_t pass_end = events.back().position;
+  Streams by_stream;
   for (PendingOutboxEvent& pending : events) by_stream[pending.stream].push_back(std::move(pending.event));
   for (const auto& [stream, queued] : by_stream) {
-    TRY(const std::uint64_t reached, published_sequence(stream, queued, events.back().position));
-    const auto fresh = std::ranges::upper_bound(queued, reached, {}, &OutgoingEvent::sequence);
-    const std::span<const OutgoingEvent> rest(fresh, queued.end());
-    if (auto published = rest.empty() ? Result<void>() : publisher_.publish(stream, rest); !published) {
+    if (held_back_.contains(stream)) continue;
+    if (auto published = publish(stream, queued, pass_end); !published) {
       last_sequence_.erase(stream);  // any part may have been written: the publisher's mark tells, next time
-      return published;
+      held_back_.emplace(stream, std::move(published).error());
     }
-    last_sequence_[stream] = std::max(reached, queued.back().sequence);
   }
+}
+
+Result<void> TransactionalOutbox::publish(const StreamName& stream, const std::vector<OutgoingEvent>& queued,
+                                          std::uint64_t pass_end) {
+  TRY(const std::uint64_t reached, published_sequence(stream, queued, pass_end));
+  const auto fresh = std::ranges::upper_bound(queued, reached, {}, &OutgoingEvent::sequence);
+  const std::span<const OutgoingEvent> rest(fresh, queued.end());
+  if (!rest.empty()) TRY(publisher_.publish(stream, rest));
+  last_sequence_[stream] = std::max(reached, queued.back().sequence);
   return {};
 }
 
@@ -252,8 +315,10 @@ Result<std::uint64_t> TransactionalOutbox::published_sequence(const StreamName& 
 }
 
 Result<void> TransactionalOutbox::wait_until(std::uint64_t position) {
+  wake();
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return published_ >= position || stopped_; });
+  const std::uint64_t pass = passes_asked_for_;
+  changed_.wait(lock, [&] { return published_ >= position || (passes_done_ >= pass && stopped_); });
   if (published_ >= position) return {};
   return std::unexpected(*stopped_);
 }

@@ -8,6 +8,9 @@
 
 namespace symphainy::runtime {
 
+/// A store's features are one number, in its StoreCreated record. A release refuses a store above the level it knows.
+inline constexpr std::uint64_t kKnownFeatureLevel = 1;
+
 enum class RecordType : std::uint16_t {
   store_created = 1,     ///< _system: {"feature_level", "release"}
   partition_opened = 2,  ///< _system: {"epoch", "release"}

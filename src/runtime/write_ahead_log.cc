@@ -30,11 +30,13 @@ base::RecordDraft draft_record(RecordType type, std::string tenant, std::string 
 }
 
 WriteAheadLog::WriteAheadLog(public_works::EventLog& log, public_works::Executor& partition, std::uint64_t epoch,
-                             std::function<void(const DurableBatches&)> on_batches)
+                             std::function<void(const DurableBatches&)> on_batches,
+                             std::function<void(const Error&)> on_stop)
     : log_(log),
       partition_(partition),
       epoch_(epoch),
       on_batches_(std::move(on_batches)),
+      on_stop_(std::move(on_stop)),
       durable_(log.durable_position()) {}
 
 Result<public_works::AppendReceipt> WriteAheadLog::append(std::vector<base::RecordDraft> drafts) {
@@ -73,6 +75,7 @@ void WriteAheadLog::on_stopped(const Error& error) {
       waiters_.pop_front();
       waiter.handle.resume();
     }
+    if (on_stop_) on_stop_(error);
   });
 }
 

@@ -32,9 +32,10 @@ using DurableBatches = std::vector<std::shared_ptr<const base::LogBatch>>;
 
 class WriteAheadLog final : public public_works::EventLogListener {
  public:
-  /// `on_batches` is called on the log's thread with every durable group, before anybody who waits for it goes on.
+  /// `on_batches` is called on the log's thread with every durable group, before anybody who waits for it goes on;
+  /// `on_stop` once on the partition's executor, when the log has stopped.
   WriteAheadLog(public_works::EventLog& log, public_works::Executor& partition, std::uint64_t epoch,
-                std::function<void(const DurableBatches&)> on_batches);
+                std::function<void(const DurableBatches&)> on_batches, std::function<void(const Error&)> on_stop = {});
 
   [[nodiscard]] Result<public_works::AppendReceipt> append(std::vector<base::RecordDraft> drafts);
 
@@ -71,6 +72,7 @@ class WriteAheadLog final : public public_works::EventLogListener {
   public_works::Executor& partition_;
   const std::uint64_t epoch_;
   const std::function<void(const DurableBatches&)> on_batches_;
+  const std::function<void(const Error&)> on_stop_;
   std::uint64_t durable_ = 0;
   std::optional<Error> stopped_;
   std::deque<Waiter> waiters_;  // ascending positions; most wait right after they appended, those who drain may not

@@ -239,6 +239,45 @@ TEST(LogChain, StretchesFollowedApartJoinToTheWholeAtEverySplit) {
   EXPECT_FALSE(first.join(third));
 }
 
+// The fence: a process that was superseded can write nothing that counts.
+TEST(LogChain, RefusesAnEpochBelowOneBeforeItAlsoWhereStretchesJoin) {
+  const auto sealed_in = [](LogChain chain, const std::vector<std::uint64_t>& epochs) {
+    std::vector<RecordDraft> drafts(epochs.size(), draft("acme", "{}"));
+    for (RecordDraft& each : drafts) each.partition_epoch = 99;
+    LogBatch batch = RecordStamper(kStore, chain).stamp(std::move(drafts), kNoonUs, salts_for(epochs.size()));
+    for (std::size_t i = 0; i < epochs.size(); ++i) batch.records[i].partition_epoch = epochs[i];
+    std::string ignored;
+    chain.seal(batch, ignored);
+    return batch;
+  };
+  const auto expect_stale = [](const Result<void>& followed, const char* said) {
+    ASSERT_FALSE(followed);
+    EXPECT_EQ(followed.error().code, ErrorCode::corrupt);
+    EXPECT_EQ(followed.error().reason, kStaleEpoch);
+    EXPECT_THAT(followed.error().message, HasSubstr(said));
+  };
+  LogChain chain;
+  const LogBatch first = sealed_in(chain, {2, 3});
+  ASSERT_TRUE(chain.follow(first, kStore));
+  const LogBatch equal = sealed_in(chain, {3, 3});
+  const LogBatch lower = sealed_in(chain, {2, 3});
+  const LogBatch falls_inside = sealed_in(chain, {9, 8});
+  expect_stale(chain.follow(lower, kStore), "position 3: written in epoch 2 behind epoch 3");
+  expect_stale(chain.follow(falls_inside, kStore), "position 4: written in epoch 8 behind epoch 9");
+  for (const auto& [batch, joins] : {std::pair{&equal, true}, {&lower, false}}) {
+    LogChain apart = LogChain::behind(first.last_position(), first.store_hash);
+    ASSERT_TRUE(apart.follow(*batch, kStore));
+    LogChain whole = chain;
+    const auto joined = whole.join(apart);
+    EXPECT_EQ(joined.has_value(), joins);
+    if (!joins) expect_stale(joined, "position 3: written in epoch 2 behind epoch 3");
+  }
+  // A stretch without records of its own must not make the chain forget.
+  ASSERT_TRUE(chain.join(LogChain::behind(first.last_position(), first.store_hash)));
+  expect_stale(chain.follow(lower, kStore), "behind epoch 3");
+  EXPECT_TRUE(chain.follow(equal, kStore));
+}
+
 TEST(LogChain, RefusesABatchThatIsRepeatedSkippedOrOfAnotherStore) {
   Writer writer;
   const LogBatch first = writer.seal(three_drafts()).first;

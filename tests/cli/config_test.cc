@@ -70,18 +70,51 @@ TEST_P(BadConfig, IsAnErrorThatNamesFileAndLine) {
   EXPECT_EQ(std::ranges::count(ended.err, '\n'), 1) << ended.err;
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryKind, BadConfig,
-                         ::testing::Values(BadFile{"UnknownKey", "data = \"d\"\ntennant = \"acme\"\n",
-                                                   "symphainy.toml:2"},
-                                           BadFile{"UnknownLimit", "[limits]\nwidth = 3\n", "symphainy.toml:2"},
-                                           BadFile{"UnknownTable", "[server]\nport = 1\n", "symphainy.toml:1"},
-                                           BadFile{"WrongKind", "concurrency = \"many\"\n", "symphainy.toml:1"},
-                                           BadFile{"Zero", "handler_threads = 0\n", "symphainy.toml:1"},
-                                           BadFile{"BadTenant", "tenant = \"_system\"\n", "symphainy.toml:1"},
-                                           BadFile{"BadActor", "actor = \"nobody\"\n", "symphainy.toml:1"},
-                                           BadFile{"BadRoots", "roots = [1]\n", "symphainy.toml:1"},
-                                           BadFile{"BadSyntax", "data = \"d\"\nx = = 2\n", "symphainy.toml:2"}),
-                         [](const auto& parameter) { return parameter.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    EveryKind, BadConfig,
+    ::testing::Values(BadFile{"UnknownKey", "data = \"d\"\ntennant = \"acme\"\n", "symphainy.toml:2"},
+                      BadFile{"UnknownLimit", "[limits]\nwidth = 3\n", "symphainy.toml:2"},
+                      BadFile{"UnknownTable", "[server]\nport = 1\n", "symphainy.toml:1"},
+                      BadFile{"WrongKind", "concurrency = \"many\"\n", "symphainy.toml:1"},
+                      BadFile{"Zero", "handler_threads = 0\n", "symphainy.toml:1"},
+                      BadFile{"SegmentsTooSmall", "\nsegment_bytes = 1048575\n",
+                              "symphainy.toml:2: 'segment_bytes' must be a whole number from "
+                              "1048576 to 4294967296"},
+                      BadFile{"SegmentsTooLarge", "segment_bytes = 4294967297\n", "symphainy.toml:1"},
+                      BadFile{"TooManyThreads", "handler_threads = 1025\n", "symphainy.toml:1"},
+                      BadFile{"TooManyAtATime", "concurrency = 65537\n", "symphainy.toml:1"},
+                      BadFile{"TooManyInFlight", "max_in_flight = 1000001\n", "symphainy.toml:1"},
+                      BadFile{"TooDeep", "[limits]\ndepth = 481\n", "symphainy.toml:2: 'limits.depth' must be"},
+                      BadFile{"NoParameters", "[limits]\nparameters_bytes = 1\n", "symphainy.toml:2"},
+                      BadFile{"TooMuchMetadata", "[limits]\nmetadata_bytes = 33554433\n", "symphainy.toml:2"},
+                      BadFile{"BadTenant", "tenant = \"_system\"\n", "symphainy.toml:1"},
+                      BadFile{"BadActor", "actor = \"nobody\"\n", "symphainy.toml:1"},
+                      BadFile{"BadRoots", "roots = [1]\n", "symphainy.toml:1"},
+                      BadFile{"BadSyntax", "data = \"d\"\nx = = 2\n", "symphainy.toml:2"}),
+    [](const auto& parameter) { return parameter.param.name; });
+
+TEST_F(Config, ACountOutOfItsBoundsNamesTheFlagOrTheVariable) {
+  write_file("none.ndjson", "");
+  const Ended flag = run({"run", "--data", "data", "--tenant", "acme", "--concurrency", "65537", "none.ndjson"});
+  EXPECT_EQ(flag.code, 2);
+  EXPECT_NE(flag.err.find("--concurrency: 'concurrency' must be a whole number from 1 to 65536"), std::string::npos)
+      << flag.err;
+  environment_["SYMPHAINY_HANDLER_THREADS"] = "1000000";
+  const Ended variable = run({"config", "show"});
+  EXPECT_EQ(variable.code, 2);
+  EXPECT_NE(variable.err.find("SYMPHAINY_HANDLER_THREADS: 'handler_threads' must be a whole number from 1 to 1024"),
+            std::string::npos)
+      << variable.err;
+}
+
+TEST_F(Config, AVariableThatSetsNothingIsAnErrorThatNamesIt) {
+  environment_["SYMPHAINY_TENNANT"] = "acme";
+  const Ended ended = run({"config", "show"});
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_NE(ended.err.find("SYMPHAINY_TENNANT"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("SYMPHAINY_TENANT"), std::string::npos) << ended.err;
+  EXPECT_EQ(std::ranges::count(ended.err, '\n'), 1) << ended.err;
+}
 
 TEST_F(Config, ABadEnvironmentNamesTheVariable) {
   environment_["SYMPHAINY_CONCURRENCY"] = "many";

@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <fcntl.h>
 #include <fstream>
 #include <poll.h>
 #include <signal.h>
 #include <sstream>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -72,6 +75,16 @@ void Running::write(const std::string& text) {
 
 void Running::close_input() {
   if (input_ >= 0) ::close(std::exchange(input_, -1));
+}
+
+void Running::wait_until_input_is_read() {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  int held = 1;
+  while (held > 0 && std::chrono::steady_clock::now() < give_up) {
+    if (::ioctl(input_, FIONREAD, &held) != 0) break;
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(held, 0) << "the program has not read its input within a minute";
 }
 
 void Running::signal(int number) {

@@ -38,6 +38,8 @@ class Running {
   void close_input();
   void signal(int number);
   [[nodiscard]] pid_t process() const noexcept { return process_; }
+  /// Waits until it has taken everything written from the pipe.
+  void wait_until_input_is_read();
   /// Waits until its stdout holds that many lines.
   void wait_for_lines(std::size_t count);
   [[nodiscard]] Ended wait();

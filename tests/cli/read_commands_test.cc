@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "cli/invocation.h"
 #include "program.h"
 
 namespace symphainy::tests {
@@ -80,6 +81,7 @@ TEST_F(ReadCommands, WhyTellsWhereAnExecutionCameFrom) {
   EXPECT_NE(told.out.find("version 1"), std::string::npos) << told.out;
   const Json json = ask({"why", newest(), "-o", "json"}).json();
   EXPECT_EQ(text(*json.find("handler"), "domain_service"), "content") << json.dump();
+  EXPECT_EQ(json.find("handler")->find("version")->as_uint64(), 2U) << json.dump();
   EXPECT_EQ(json.find("attempts")->size(), 1U);
   EXPECT_EQ(json.find("lineage")->at(0).find("nodes")->size(), 2U);
 }
@@ -109,6 +111,38 @@ TEST_F(ReadCommands, ReferencesAreListedAndShown) {
   const Json shown = ask({"reference", "show", newest_reference(), "-o", "json"}).json();
   EXPECT_EQ(shown.find("provenance")->size(), 1U);
   EXPECT_EQ(ask({"reference", "show", newest_reference(), "-o", "table"}).code, 0);
+}
+
+TEST_F(ReadCommands, AReferencesContentIsPrintedByteForByteToItsTenantOnly) {
+  std::string bytes;
+  for (int i = 0; i < 600'000; ++i) bytes.push_back(static_cast<char>(i * 31 % 256));  // NULs and line ends among them
+  write_file("picture.bin", bytes);
+  const Json ingested = execute(R"({"intent_type":"ingest_file","parameters":{"path":"picture.bin"}})");
+  const std::string reference = text(ingested.find("references")->at(0), "reference_id");
+  const Ended shown = ask({"reference", "show", reference, "--content"});
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_TRUE(shown.out == bytes) << shown.out.size() << " bytes";
+  const Ended foreign = ask({"reference", "show", reference, "--content"}, "other");
+  EXPECT_EQ(foreign.code, 1);
+  EXPECT_EQ(foreign.out, "");
+  EXPECT_EQ(ask({"reference", "show", reference, "--content", "-o", "json"}).code, 2);
+
+  const std::string digest = text(ingested.find("references")->at(0), "digest");
+  const std::string stored = directory_ / ("data/artifacts/sha256/" + digest.substr(0, 2) + "/" + digest);
+  bytes.back() ^= 1;
+  std::filesystem::permissions(stored, std::filesystem::perms::owner_write, std::filesystem::perm_options::add);
+  std::ofstream(stored, std::ios::binary) << bytes;
+  const Ended damaged = ask({"reference", "show", reference, "--content"});
+  EXPECT_EQ(damaged.code, 3);
+  EXPECT_NE(damaged.err.find("SHA-256 differs"), std::string::npos) << damaged.err;
+  std::filesystem::remove(stored);
+  EXPECT_EQ(ask({"reference", "show", reference, "--content"}).code, 3);
+}
+
+TEST_F(ReadCommands, AnAnalysisThatIsInTheLogIsPrintedToo) {
+  const Json analysis = ask({"reference", "show", newest_reference(), "--content"}).json();
+  EXPECT_EQ(text(analysis, "kind"), "csv");
+  EXPECT_EQ(analysis.find("rows")->as_uint64(), 2U);
 }
 
 TEST_F(ReadCommands, OutboxEventsArePublishedOnce) {
@@ -226,8 +260,24 @@ TEST_F(ReadCommands, ADirectoryWithoutAStoreSaysSo) {
   const Ended ended = run({"execution", "list", "--data", "empty", "--tenant", "acme"});
   EXPECT_EQ(ended.code, 2);
   EXPECT_NE(ended.err.find("empty"), std::string::npos);
-  EXPECT_EQ(run({"intent", "types", "--data", "empty"}).code, 2);
   EXPECT_EQ(run({"wal", "verify", "--data", "empty"}).code, 2);
+}
+
+TEST_F(ReadCommands, IntentsAreDescribedBeforeTheFirstRun) {
+  const Ended types = run({"intent", "types", "--data", "empty", "-o", "json"});
+  EXPECT_EQ(types.code, 0) << types.err;
+  EXPECT_EQ(types.json(), ask({"intent", "types", "-o", "json"}, "").json()) << "what a store says that was run in";
+  const Ended schema = run({"intent", "schema", "analyze_content", "--data", "empty"});
+  EXPECT_EQ(schema.out, ask({"intent", "schema", "analyze_content"}, "").out);
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "empty"));
+  for (const auto& entry : std::filesystem::directory_iterator(directory_.path()))
+    EXPECT_EQ(entry.path().filename().string().find("symphainy-intent"), std::string::npos) << entry.path();
+  EXPECT_EQ(run({"intent", "schema", "no_such_intent", "--data", "empty"}).code, 1);
+}
+
+TEST_F(ReadCommands, AQuestionThatTakesTooLongIsNoWrongUsage) {
+  EXPECT_EQ(cli::exit_code_of({ErrorCode::invalid_argument, "", "time_limit", {}}), cli::kSomeFailed);
+  EXPECT_EQ(cli::exit_code_of({ErrorCode::invalid_argument, "", "", {}}), cli::kUsage);
 }
 
 TEST_F(ReadCommands, DroppingTheProjectionsChangesNoAnswer) {

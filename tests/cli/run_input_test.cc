@@ -159,6 +159,20 @@ TEST_F(RunInput, ALineMayBeAsLongAsAnIntentWithinTheLimitsNeedsAndNotLonger) {
   }
 }
 
+TEST_F(RunInput, ALineIsParsedNoDeeperThanTheConfiguredLimitNeeds) {
+  write_file("symphainy.toml", "[limits]\ndepth = 4\n");
+  auto nested = [](std::size_t depth) {
+    return R"({"intent_type":"ingest_file","parameters":{"path":"rows.csv","more":)" + std::string(depth, '[') +
+           std::string(depth, ']') + "}}";
+  };
+  const Ended named = take(nested(4));
+  EXPECT_NE(named.out.find("is nested 5 deep; the limit is 4"), std::string::npos) << named.out;
+  const Ended refused = take(nested(40) + "\n" + kIngest);
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.out.find("nesting beyond the depth limit"), std::string::npos) << refused.out;
+  EXPECT_EQ(sorted_lines(refused), (std::vector<std::uint64_t>{1, 2}));
+}
+
 TEST_F(RunInput, AnArrayBelow64MiBIsTakenAndALargerOneIsUnreadableInput) {
   constexpr std::size_t kWhole = 64 * 1024 * 1024;
   const std::string largest = "[" + kIngest + std::string(kWhole - kIngest.size() - 3, ' ') + "]";
@@ -196,8 +210,10 @@ TEST_F(RunInput, ADirectoryIsUnreadableInput) {
 }
 
 TEST_F(RunInput, WhatTheIntentSaysIsNotOverwritten) {
-  const Ended ended = take(R"({"intent_type":"ingest_file","tenant_id":"other","session_id":"s9","solution_id":"sol",)"
-                           R"("actor":{"type":"service","id":"loader"},"parameters":{"path":"rows.csv"}})");
+  environment_["SYMPHAINY_TENANT"] = "acme";
+  const Ended ended = run({"run", "--data", "data"},
+                          R"({"intent_type":"ingest_file","tenant_id":"other","session_id":"s9","solution_id":"sol",)"
+                          R"("actor":{"type":"service","id":"loader"},"parameters":{"path":"rows.csv"}})");
   EXPECT_EQ(ended.code, 0) << ended.out;
   EXPECT_EQ(text(ended.json(), "tenant_id"), "other");
   const Json list = run({"execution", "list", "--data", "data", "--tenant", "other", "-o", "json"}).json();
@@ -205,6 +221,28 @@ TEST_F(RunInput, WhatTheIntentSaysIsNotOverwritten) {
   EXPECT_EQ(text(row, "session_id"), "s9");
   EXPECT_EQ(text(row, "solution_id"), "sol");
   EXPECT_EQ(text(row, "actor"), "service:loader");
+}
+
+TEST_F(RunInput, AnIntentOfAnotherTenantThanAskedForIsRefusedAndRunsForNobody) {
+  const auto of = [](const std::string& tenant) {
+    return R"({"intent_type":"ingest_file","tenant_id":")" + tenant + R"(","parameters":{"path":"rows.csv"}})" + "\n";
+  };
+  const Ended ended = take(of("other") + of("acme"));
+  EXPECT_EQ(ended.code, 1);
+  for (const Json& result : ended.json_lines()) {
+    const bool first = result.find("line")->as_uint64() == 1U;
+    EXPECT_EQ(text(result, "status"), first ? "rejected" : "completed") << result.dump();
+    if (first) EXPECT_EQ(text(*result.find("error"), "code"), "tenant_mismatch") << result.dump();
+  }
+  const Json list = run({"execution", "list", "--data", "data", "--tenant", "*", "-o", "json"}).json();
+  ASSERT_EQ(list.find("executions")->size(), 1U);
+  EXPECT_EQ(text(list.find("executions")->at(0), "tenant_id"), "acme");
+}
+
+TEST_F(RunInput, TheHelpSaysWhatIsFilledIn) {
+  const std::string help = run({"run", "--help"}).out;
+  for (const char* part : {"session_id cli", "solution_id", "default", "--tenant", "--actor"})
+    EXPECT_NE(help.find(part), std::string::npos) << help;
 }
 
 TEST_F(RunInput, TheActorMayBeGivenForAll) {
@@ -217,6 +255,16 @@ TEST_F(RunInput, TheActorMayBeGivenForAll) {
 
 TEST_F(RunInput, AnActorWithoutATypeIsAUsageError) {
   EXPECT_EQ(take(kIngest, {"--actor", "night"}).code, 2);
+}
+
+TEST_F(RunInput, ADirectoryThatCannotBeMadeIsAUsageErrorWithAdvice) {
+  write_file("file", "");
+  for (const char* directory : {"/proc/symphainy", "file", "file/data"}) {
+    const Ended ended = run({"run", "--data", directory, "--tenant", "acme"}, kIngest);
+    EXPECT_EQ(ended.code, 2) << directory << "\n" << ended.err;
+    EXPECT_EQ(std::ranges::count(ended.err, '\n'), 1) << ended.err;
+    EXPECT_NE(ended.err.find("--data"), std::string::npos) << ended.err;
+  }
 }
 
 TEST_F(RunInput, AnIntentBelongsToOneTenant) {

@@ -26,6 +26,17 @@ TEST_P(RunSignal, StopsTakingInputAndTellsWhatWasInFlight) {
   EXPECT_EQ(run({"wal", "verify", "--data", "data"}).code, 0);
 }
 
+TEST_P(RunSignal, StopsWhileAnArrayStillArrives) {
+  const auto program = start({"run", "--data", "data", "--tenant", "acme"});
+  program->write(R"([{"intent_type":"ingest_file","parameters":{"path":"rows.csv"}},)");
+  program->wait_until_input_is_read();
+  program->signal(GetParam());
+  const Ended ended = program->wait();
+  EXPECT_EQ(ended.code, 1) << ended.err;
+  EXPECT_EQ(ended.out, "");
+  EXPECT_EQ(ended.err.rfind("symphainy: stopped on request", 0), 0U) << ended.err;
+}
+
 INSTANTIATE_TEST_SUITE_P(EverySignal, RunSignal, ::testing::Values(SIGINT, SIGTERM),
                          [](const auto& parameter) { return parameter.param == SIGINT ? "Interrupt" : "Terminate"; });
 

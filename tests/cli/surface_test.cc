@@ -2,6 +2,10 @@
 // What every command has: help with examples, usage errors in one line, JSON on demand, completion.
 #include <algorithm>
 #include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
 
 #include "program.h"
 
@@ -87,6 +91,18 @@ TEST_F(Surface, JsonMayBeAskedForAnywhere) {
   EXPECT_TRUE(run({"completion", "bash", "-o", "json"}).json().is_object());
 }
 
+TEST_F(Surface, WhatCannotBeWrittenIsAnError) {
+  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+  if (full < 0) GTEST_SKIP() << "no /dev/full here";
+  for (const auto& arguments : std::vector<Arguments>{{"version"}, {"run", "--help"}, {"completion", "bash"}}) {
+    const Ended ended = start(arguments, full)->wait();
+    EXPECT_EQ(ended.code, 1) << arguments.front();
+    EXPECT_EQ(std::ranges::count(ended.err, '\n'), 1) << ended.err;
+    EXPECT_NE(ended.err.find("cannot write to stdout"), std::string::npos) << ended.err;
+  }
+  ::close(full);
+}
+
 TEST_F(Surface, TheReleaseIsPrinted) {
   EXPECT_EQ(run({"version"}).out, run({"--version"}).out);
   EXPECT_EQ(run({"version"}).out.rfind("symphainy ", 0), 0U);
@@ -106,6 +122,30 @@ TEST_F(Surface, TheCompletionScriptIsSoundAndCompletes) {
                           "; COMP_WORDS=(symphainy exe); COMP_CWORD=1; _symphainy; "
                           "test \"${COMPREPLY[*]}\" = execution'";
   EXPECT_EQ(std::system(top.c_str()), 0);
+}
+
+TEST_F(Surface, CompletionKeepsNamesWithBlanksAndDoesNotTakeValuesForCommands) {
+  write_file("completion.bash", run({"completion", "bash"}).out);
+  write_file("my intents.ndjson", "");
+  std::filesystem::create_directory(directory_ / "my data");
+  const auto completes = [this](const std::string& words, const std::string& expected) {
+    write_file("check.bash", "source completion.bash\ncompopt() { :; }\nCOMP_WORDS=(symphainy " + words +
+                                 ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_symphainy\n"
+                                 "printf '%s\\n' \"${COMPREPLY[@]}\" > completed\n");
+    EXPECT_EQ(std::system(("cd " + directory_.path() + " && bash check.bash").c_str()), 0) << words;
+    std::ifstream file(directory_ / "completed");
+    std::string all;
+    for (std::string line; std::getline(file, line);) all += "[" + line + "]";
+    EXPECT_EQ(all, expected) << words;
+  };
+  completes("run my", "[my data][my intents.ndjson]");
+  completes("run --data my", "[my data]");
+  completes("wal cat --data my", "[my data]");
+  completes("wal --tenant cat ver", "[verify]");
+  completes("--tenant wal exe", "[execution]");
+  completes("execution list --tenant = wal --stat", "[--status]");
+  completes("-o j", "[json]");
+  completes("reference show --content --ten", "[--tenant]");
 }
 
 TEST_F(Surface, AWordThatIsAlsoACommandMayBeAnArgument) {

@@ -50,7 +50,9 @@ TEST(ColumnProfile, InfersTheTypeFromAllValues) {
       {{"2012-01-01", "5"}, "text"},
       {{"02134", "10001"}, "text"},
       {{"+491701234567"}, "text"},
-      {{"   "}, "text"},
+      {{"   "}, "empty"},
+      {{"1", " ", "\t "}, "integer"},
+      {{"word", " "}, "text"},
       {{"1e999"}, "text"},
   };
   for (const Case& one : cases) {

@@ -553,6 +553,46 @@ TEST_F(ContentServiceTest, AFileBeyondTheReadersLimitsSaysWhere) {
   EXPECT_NE(result.error->message.find("row 2"), std::string::npos) << result.error->message;
 }
 
+TEST_F(ContentServiceTest, ATsvFileIsReadWithTabsWhateverElseIsInIt) {
+  // Commas in every row, as often: detection alone would choose them.
+  write_file(root_ + "/places.tsv", "place\tpeople\nRome, Italy, EU\t5\nOslo, Norway, no\t7\nLima, Peru, no\t6\n");
+  const Json by_name = profile_of(analyze(ingested(root_ + "/places.tsv"), "profile"));
+  EXPECT_EQ(text(by_name, "delimiter"), "\t") << by_name.dump();
+  EXPECT_EQ(text(column(by_name, "people"), "sum"), "18");
+
+  std::filesystem::copy_file(root_ + "/places.tsv", root_ + "/places.data");
+  const ExecutionResult named = execute(
+      "ingest_file", Json::object({{"path", root_ + "/places.data"}, {"media_type", "text/tab-separated-values"}}));
+  EXPECT_EQ(text(profile_of(analyze(text(named.value, "reference_id"), "profile")), "delimiter"), "\t");
+}
+
+TEST_F(ContentServiceTest, DelimiterAndHeaderMayBeGivenForAProfile) {
+  write_file(root_ + "/rows.csv", "a;b,c\n1;2,3\n4;5,6\n");
+  const std::string file = ingested(root_ + "/rows.csv");
+  const auto given = [&](Json more) {
+    more["reference_id"] = file;
+    if (more.find("analysis") == nullptr) more["analysis"] = "profile";
+    return execute("analyze_content", more);
+  };
+  const Json profile = profile_of(given(Json::object({{"delimiter", ";"}, {"header", false}})));
+  EXPECT_EQ(text(profile, "delimiter"), ";");
+  EXPECT_EQ(member(profile, "header"), "false");
+  EXPECT_EQ(member(profile, "rows"), "3");
+  EXPECT_EQ(text(profile_of(given(Json::object({{"delimiter", ","}}))), "delimiter"), ",");
+  for (const Json& refused : {Json::object({{"delimiter", ":"}}), Json::object({{"header", "yes"}}),
+                              Json::object({{"analysis", "text"}, {"delimiter", ","}}),
+                              Json::object({{"analysis", "text"}, {"header", true}})})
+    EXPECT_EQ(to_string(given(refused).status), "rejected") << refused.dump();
+}
+
+TEST_F(ContentServiceTest, WhatIsNoTextHasNoProfile) {
+  write_file(root_ + "/picture.csv", std::string_view("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16));
+  const ExecutionResult result = analyze(ingested(root_ + "/picture.csv"), "profile");
+  ASSERT_TRUE(result.error);
+  EXPECT_EQ(result.error->name(), "not_tabular");
+  EXPECT_NE(result.error->message.find("image/png"), std::string::npos) << result.error->message;
+}
+
 // A sanitizer keeps freed memory.
 #ifdef __has_feature
 constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);

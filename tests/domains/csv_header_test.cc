@@ -38,6 +38,17 @@ TEST(CsvHeader, IsDecidedByWhatIsBelowIt) {
       {"one column of texts", "word\nann\nbob\n", true},
       {"a long sentence", std::string(129, 'x') + "\ny\n", false},
       {"na over nulls", "a,b\nNA,\nNA,\n", true},
+      {"nulls over numbers", "NA,x\n3,y\n4,z\n", false},
+      {"a null among names over texts", "NA,city\nann,rome\n", false},
+      {"years over numbers", "region,2019,2020\nnorth,5,6\nsouth,7,8.5\n", true},
+      {"a year over numbers beside a name over numbers", "region,2019,total\nnorth,5,6\n", true},
+      {"years over years", "ann,2019,2020\nbob,2018,2021\n", false},
+      {"years over texts", "region,2019,2020\nnorth,x,y\n", false},
+      {"years over nothing", "region,2019,2020\n", false},
+      {"the same year twice", "region,2019,2019\nnorth,5,6\n", false},
+      {"a year that occurs below", "region,2019,2020\nnorth,5,6\nsouth,2019,7\n", false},
+      {"only years", "2019,2020\n5,6\n", false},
+      {"numbers that are no years", "region,219,220\nnorth,5,6\n", false},
   };
   for (const Case& one : cases) {
     const auto profile = profile_csv(one.bytes);

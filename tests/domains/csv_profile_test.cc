@@ -51,8 +51,10 @@ TEST(CsvProfiler, MakesValidJsonOfRandomBytesInAnyChunking) {
       bytes.push_back(alphabet[random() % alphabet.size()]);
     }
     const Result<Json> whole = profile_csv(bytes);
-    ASSERT_TRUE(whole);
-    EXPECT_TRUE(Json::parse(whole->dump()));
+    if (whole)
+      EXPECT_TRUE(Json::parse(whole->dump()));
+    else
+      EXPECT_EQ(whole.error().name(), "not_tabular") << testing::PrintToString(bytes);
     const Result<Json> text = profile_text(bytes);
     ASSERT_TRUE(text);
     EXPECT_TRUE(Json::parse(text->dump()));
@@ -126,6 +128,40 @@ TEST(CsvProfiler, ReportsRaggedRowsAndGoesOn) {
   EXPECT_EQ(member(*profile, "rows"), "4");
   EXPECT_EQ(member(column(*profile, "b"), "nulls"), "1");
   EXPECT_EQ(member(column(*profile, "b"), "sum"), "\"15\"");
+}
+
+TEST(CsvProfiler, AddsColumnsWhenAWiderRowComes) {
+  const std::string bytes = "a,b\n1,2\n3,4,5,x\n6,7,8\n9\n";
+  const Result<Json> profile = profile_csv(bytes);
+  ASSERT_TRUE(profile);
+  EXPECT_EQ(member(*profile, "header"), "true");
+  EXPECT_EQ(member(*profile, "rows"), "4");
+  EXPECT_EQ(profile->find("columns")->size(), 4U);
+  EXPECT_EQ(member(*profile->find("ragged_rows"), "count"), "3");
+  EXPECT_EQ(member(column(*profile, "column_3"), "sum"), "\"13\"");
+  EXPECT_EQ(member(column(*profile, "column_3"), "nulls"), "2") << "the row before it and the short one behind it";
+  EXPECT_EQ(member(column(*profile, "column_4"), "nulls"), "3");
+  EXPECT_EQ(count_of(column(*profile, "column_4"), "x"), 1U);
+  for (const std::size_t size : kChunkSizes) EXPECT_EQ(dump(profile_csv(bytes, size)), dump(profile));
+
+  const Result<Json> without = profile_csv("1,2\n3,4,5\n");
+  ASSERT_TRUE(without);
+  EXPECT_EQ(member(*without, "rows"), "2");
+  EXPECT_EQ(member(column(*without, "column_3"), "nulls"), "1") << "the first row is a row like the others";
+}
+
+TEST(CsvProfiler, RefusesWhatIsNoText) {
+  const std::string binaries[] = {
+      "a,b\n1,\0\n"s, std::string(70'000, 'x') + ",\n" + '\0', "%PDF-1.7\n1 0 obj\n", "PK\x03\x04rest", "GIF89a,b,c\n",
+  };
+  for (const std::string& bytes : binaries) {
+    const Result<Json> refused = profile_csv(bytes);
+    ASSERT_FALSE(refused) << bytes.substr(0, 20);
+    EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+    EXPECT_EQ(refused.error().name(), "not_tabular") << refused.error().message;
+    for (const std::size_t size : kChunkSizes) EXPECT_EQ(dump(profile_csv(bytes, size)), dump(refused));
+  }
+  EXPECT_NE(dump(profile_csv("a,b\n1,\0\n"s)).find("byte 6 is NUL"), std::string::npos);
 }
 
 TEST(CsvProfiler, KeepsTheFirstTenRaggedRowsAndQuoteErrors) {

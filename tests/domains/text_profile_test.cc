@@ -63,7 +63,7 @@ TEST(TextProfiler, NamesTheEncoding) {
     const Result<Json> profile = profile_text(one.bytes);
     ASSERT_TRUE(profile);
     EXPECT_EQ(member(*profile, "encoding"), '"' + one.encoding + '"') << one.bytes;
-    EXPECT_EQ(member(*profile, "bom"), one.bom) << one.bytes;
+    EXPECT_EQ(member(*profile, "byte_order_mark"), one.bom) << one.bytes;
   }
 }
 

@@ -206,7 +206,10 @@ TEST_P(EventLogContract, ReadingStopsWhenTold) {
 }
 
 TEST_P(EventLogContract, ReopeningGivesTheSameRecordsAndGoesOnBehindThem) {
-  for (int i = 0; i < 50; ++i) append({draft("acme", std::string(400, 'x'), 2), draft("beta", "{}", i == 20 ? 5 : 2)});
+  for (int i = 0; i < 50; ++i) {
+    const std::uint64_t epoch = i < 20 ? 2 : 5;
+    append({draft("acme", std::string(400, 'x'), epoch), draft("beta", "{}", epoch)});
+  }
   ASSERT_TRUE(log_->close());
   const std::vector<LogBatch> written = recorder_->batches();
   const LogIdentity identity = log_->identity();

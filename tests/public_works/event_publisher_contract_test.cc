@@ -176,13 +176,14 @@ TEST_P(EventPublisherContract, ManyEventsAtOnceKeepTheirOrder) {
   EXPECT_EQ(mark(), mark_of(5002));
 }
 
-// Refuses the next sync after it was armed, as a failing disk does.
+// Refuses the next sync after it was armed, as a failing disk does. Knows what was synced.
 class FailingSyncFileSystem final : public FileSystem {
  public:
   explicit FailingSyncFileSystem(FileSystem& files) : files_(files) {}
 
   int failing_syncs = 0;
   int opens = 0;
+  std::vector<std::string> synced;
 
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
   Result<std::optional<FileStat>> stat(const std::string& path) override { return files_.stat(path); }
@@ -191,7 +192,10 @@ class FailingSyncFileSystem final : public FileSystem {
   Result<void> create_directories(const std::string& path) override { return files_.create_directories(path); }
   Result<void> rename(const std::string& from, const std::string& to) override { return files_.rename(from, to); }
   Result<void> remove(const std::string& path) override { return files_.remove(path); }
-  Result<void> sync_directory(const std::string& path) override { return files_.sync_directory(path); }
+  Result<void> sync_directory(const std::string& path) override {
+    synced.push_back(path);
+    return files_.sync_directory(path);
+  }
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override { return files_.lock(path); }
 
  private:
@@ -200,7 +204,8 @@ class FailingSyncFileSystem final : public FileSystem {
 
 class FailingSyncFile final : public File {
  public:
-  FailingSyncFile(FailingSyncFileSystem& files, std::unique_ptr<File> file) : files_(files), file_(std::move(file)) {}
+  FailingSyncFile(FailingSyncFileSystem& files, std::unique_ptr<File> file, std::string path)
+      : files_(files), file_(std::move(file)), path_(std::move(path)) {}
 
   Result<void> read_at(std::uint64_t offset, std::size_t length, std::string& out) const override {
     bytes_read += length;
@@ -212,7 +217,10 @@ class FailingSyncFile final : public File {
   Result<void> truncate(std::uint64_t size) override { return file_->truncate(size); }
   Result<FileStat> stat() const override { return file_->stat(); }
   Result<void> sync_data() override {
-    if (files_.failing_syncs == 0) return file_->sync_data();
+    if (files_.failing_syncs == 0) {
+      files_.synced.push_back(path_);
+      return file_->sync_data();
+    }
     --files_.failing_syncs;
     return fail(ErrorCode::io_error, "the disk is failing", "sync_failed");
   }
@@ -222,13 +230,14 @@ class FailingSyncFile final : public File {
  private:
   FailingSyncFileSystem& files_;
   std::unique_ptr<File> file_;
+  std::string path_;
 };
 
 Result<std::unique_ptr<File>> FailingSyncFileSystem::open(const std::string& path, OpenMode mode) {
   auto file = files_.open(path, mode);
   if (!file) return file;
   ++opens;
-  return std::make_unique<FailingSyncFile>(*this, *std::move(file));
+  return std::make_unique<FailingSyncFile>(*this, *std::move(file), path);
 }
 
 class NdjsonEventPublisherTest : public ::testing::Test {
@@ -349,6 +358,22 @@ TEST_F(NdjsonEventPublisherTest, WhatAFailedSyncLeftIsTakenBack) {
   EXPECT_EQ(content(), lines_of(events(1, 2)));
   ASSERT_TRUE(publisher.publish(kOrders, events(3, 4)));
   EXPECT_EQ(content(), lines_of(events(1, 4)));
+}
+
+// A process that died between writing and syncing left its lines in the page cache only.
+TEST_F(NdjsonEventPublisherTest, WhatAnEarlierProcessLeftIsSyncedBeforeItIsTheMark) {
+  put(lines_of(events(1, 2)));
+  FailingSyncFileSystem files(files_);
+  {
+    NdjsonEventPublisher publisher(files, "/events");
+    files.failing_syncs = 1;
+    EXPECT_FALSE(publisher.high_water_mark(kOrders)) << "what cannot be synced is not known to be published";
+  }
+  NdjsonEventPublisher publisher(files, "/events");
+  EXPECT_EQ(*publisher.high_water_mark(kOrders), mark_of(2));
+  EXPECT_THAT(files.synced, ElementsAre(kPath, "/events/acme")) << "the name too: it may have been created just then";
+  EXPECT_EQ(*publisher.high_water_mark(kOrders), mark_of(2));
+  EXPECT_THAT(files.synced, ::testing::SizeIs(2)) << "once";
 }
 
 TEST_F(NdjsonEventPublisherTest, MoreStreamsThanOpenFilesKeepTheirPlaces) {

@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -363,6 +364,30 @@ TEST(ThreadExecutor, AnIdleStrandWakesForEachPiece) {
     executor.post([&] { promise.set_value(); });
     ASSERT_EQ(done.wait_for(kPatience), std::future_status::ready);
   }
+}
+
+// A sanitizer keeps shadow memory of every stack.
+#if defined(__has_feature)
+constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kSanitized = false;
+#endif
+
+TEST(ThreadExecutor, ThrowsAndLeavesNoThreadBehindWhenOneCannotBeStarted) {
+  if (kSanitized) GTEST_SKIP() << "not with sanitizers";
+  // Two such stacks do not fit into the address space.
+  constexpr std::size_t kHugeStack = std::size_t{80} << 40;
+  pthread_attr_t before;
+  pthread_attr_t huge;
+  ASSERT_EQ(pthread_getattr_default_np(&before), 0);
+  ASSERT_EQ(pthread_getattr_default_np(&huge), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&huge, kHugeStack), 0);
+  ASSERT_EQ(pthread_setattr_default_np(&huge), 0);
+  const SystemClock clock;
+  EXPECT_THROW(ThreadExecutor(clock, 8, "handler"), std::system_error);
+  EXPECT_EQ(pthread_setattr_default_np(&before), 0);
+  pthread_attr_destroy(&huge);
+  pthread_attr_destroy(&before);
 }
 
 TEST(ManualExecutor, RunsOnlyWhenTold) {

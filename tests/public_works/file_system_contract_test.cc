@@ -1,16 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every FileSystem does, whichever holds the bytes.
 // contract: file_system adapters: posix, memory
+#include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <memory>
+#include <string>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 #include "public_works/adapters/filesystem/posix_file_system.h"
 #include "public_works/adapters/memory/memory_file_system.h"
 #include "temporary_directory.h"
+
+namespace {
+
+thread_local std::vector<std::string> directories_synced;
+
+}  // namespace
+
+// In the place of the C library's, to know what is synced.
+extern "C" int fsync(int descriptor) {
+  std::error_code ignored;
+  const std::string link = "/proc/self/fd/" + std::to_string(descriptor);
+  directories_synced.push_back(std::filesystem::read_symlink(link, ignored).string());
+  return static_cast<int>(::syscall(SYS_fsync, descriptor));
+}
 
 namespace symphainy::public_works {
 namespace {
@@ -339,6 +359,21 @@ TEST(PosixFileSystem, MakesFilesAndDirectoriesForTheOwnerOnly) {
   EXPECT_EQ(mode("a/b"), 0700U);
   EXPECT_EQ(mode("a/f"), 0600U);
   EXPECT_EQ(mode("a/l"), 0600U);
+}
+
+TEST(PosixFileSystem, SyncsTheNameOfADirectoryWhetherItMadeItOrFoundIt) {
+  const tests::TemporaryDirectory directory;
+  PosixFileSystem files;
+  const auto synced_by = [&](const std::string& path) {
+    directories_synced.clear();
+    EXPECT_TRUE(files.create_directories(path));
+    return std::exchange(directories_synced, {});
+  };
+  EXPECT_THAT(synced_by(directory / "a/b"), ElementsAre(directory.path(), directory / "a"));
+  // As a process leaves it that dies between making and syncing it.
+  ASSERT_EQ(::mkdir((directory / "a/left").c_str(), 0700), 0);
+  EXPECT_THAT(synced_by(directory / "a/left"), ElementsAre(directory / "a"));
+  EXPECT_THAT(synced_by(directory / "a/left/"), ElementsAre(directory / "a"));
 }
 
 TEST(PosixFileSystem, FollowsSymbolicLinks) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nothing damaged is opened: files are cut at every length, flipped at every bit, exchanged and lost; and a torn tail,
 // which is no damage, is cut.
+#include "base/bytes.h"
 #include "public_works/adapters/filesystem/posix_file_system.h"
+#include "public_works/adapters/segment_log/chain_file.h"
 #include "segment_log_fixture.h"
 #include "temporary_directory.h"
 
@@ -129,6 +131,63 @@ TEST(SegmentLogDamage, TheChainAtAnEarlierPositionIsFoundHoweverManyThreadsLook)
     EXPECT_FALSE(
         scan_log(files, kDirectory, head, {.threads = threads, .chain_at = wanted - 1, .visit = {}})->chain_at);
   }
+}
+
+// The first segment's header tells where the rest begins: what it says is believed, what follows is not.
+TEST(SegmentLogDamage, AScanFromTheMiddleFindsTheSameEndAndTheSameDamage) {
+  const ClosedLog log = closed_log(12, 200, 1024);
+  MemoryFileSystem files;
+  put(files, log.content);
+  auto head = read_durable_head(files, kDirectory).value();
+  const LogScan whole = scan_log(files, kDirectory, head).value();
+  ASSERT_GE(whole.segments.size(), 5U);
+  for (const std::size_t threads : {1U, 3U}) {
+    for (std::uint64_t from = 1; from <= whole.chain.position(); ++from) {
+      const LogScan part =
+          scan_log(files, kDirectory, head, {.threads = threads, .chain_at = 0, .from = from, .visit = {}}).value();
+      ASSERT_FALSE(part.damage) << part.damage->reason;
+      EXPECT_EQ(part.chain.position(), whole.chain.position());
+      EXPECT_EQ(part.chain.store_hash(), whole.chain.store_hash());
+      EXPECT_LE(part.segments.front().first_position, from);
+    }
+  }
+}
+
+// An empty segment holds nothing that could contradict it, but its header says what it continues.
+TEST(SegmentLogDamage, ALastSegmentThatContinuesSomethingElseIsRefusedThoughItIsEmpty) {
+  ClosedLog log = closed_log(12, 200, 1024);
+  reopen_head(log.content);
+  const std::string last = segments_of(log.content).back();
+  std::string& bytes = log.content[last];
+  auto header = SegmentHeader::decode(std::string_view(bytes).substr(0, kSegmentHeaderBytes)).value();
+  // As after a crash right behind the rotation: the last segment is empty, and the head reaches the one before.
+  MemoryFileSystem files;
+  put(files, log.content);
+  auto known = read_durable_head(files, kDirectory).value();
+  HeadSlot slot = known.newest;
+  slot.position = header.first_position - 1;
+  slot.store_hash = header.previous_hash;
+  for (const std::size_t at : {std::size_t{0}, kSlotSpacing})
+    log.content[kHead].replace(at, kHeadSlotBytes, encode_head_slot(slot));
+  bytes = header.encode() + std::string(bytes.size() - kSegmentHeaderBytes, '\0');
+  put(files, log.content);
+  EXPECT_EQ(open_well(files).recovery.last_position, header.first_position - 1);
+  header.previous_hash.bytes[0] ^= 1;
+  bytes.replace(0, kSegmentHeaderBytes, header.encode());
+  expect_damage(log.content, last);
+}
+
+TEST(SegmentLogDamage, ASlotOfAnotherStoreIsRefusedWhereverItStands) {
+  const ClosedLog log = closed_log(3, 30, 4096, 7);
+  const ClosedLog other = closed_log(2, 30, 4096, 9);
+  for (const std::size_t at : {std::size_t{0}, kSlotSpacing}) {
+    Content mixed = log.content;
+    mixed[kHead].replace(at, kHeadSlotBytes, other.content.at(kHead).substr(at, kHeadSlotBytes));
+    EXPECT_TRUE(refusal(mixed)) << at;
+  }
+  Content exchanged = log.content;
+  exchanged[kHead] = other.content.at(kHead);
+  EXPECT_TRUE(refusal(exchanged));
 }
 
 TEST(SegmentLogDamage, AMissingHeadIsRefusedWhenThereAreSegments) {
@@ -262,6 +321,129 @@ TEST(SegmentLogDamage, DamageIsRefusedOnARealDiskToo) {
   EXPECT_THAT(refused.error().message, HasSubstr(path + ": damaged at offset 12288 (position 1)"));
 }
 
+// --- the chain file: what opening need not read
+// ----------------------------------------------------------------------------------------------------------
+
+/// A closed log of several segments with its chain file.
+Content log_with_chain_file(std::uint64_t seed = 7) {
+  MemoryFileSystem files;
+  Writer writer(files, 1024, seed);
+  for (int i = 0; i < 12; ++i) CHECK(writer.append({draft(std::string(200, 'x')), draft("{}")}));
+  CHECK(writer.log().close());
+  Content content = content_of(files);
+  CHECK(content.contains("chain"));
+  return content;
+}
+
+TEST(SegmentLogChainFile, SparesOpeningTheEarlierSegmentsWhichAreCheckedWhenTheyAreRead) {
+  Content content = log_with_chain_file();
+  const std::string first = segments_of(content).front();
+  MemoryFileSystem files;
+  put(files, content);
+  const auto whole = open_well(files);
+  content[first][end_of_batches(content[first]) - 5] ^= 1;
+  put(files, content);
+  ManualClock clock(kNoonUs);
+  SeededRandom random(8);
+  const auto opened = SegmentLog::open(files, clock, random, {.directory = kDirectory, .read_only = true});
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ((*opened)->durable_position(), whole.recovery.last_position);
+  EXPECT_EQ((*opened)->recovery().last_epoch, whole.recovery.last_epoch);
+  const auto read = (*opened)->read_batches(1, [](const LogBatch&) { return true; });
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::corrupt);
+  auto head = read_durable_head(files, kDirectory).value();
+  const auto verified = scan_log(files, kDirectory, head).value();
+  ASSERT_TRUE(verified.damage);
+  EXPECT_THAT(verified.damage->segment, HasSubstr(first));
+  content.erase("chain");
+  expect_damage(content, first);
+}
+
+TEST(SegmentLogChainFile, IsDispensableAndMayBeDamagedAtAnyBit) {
+  const Content content = log_with_chain_file();
+  MemoryFileSystem files;
+  put(files, content);
+  const auto whole = open_well(files);
+  for (std::size_t at = 0; at < content.at("chain").size(); ++at) {
+    for (const int bit : {0, 6}) {
+      Content damaged = content;
+      damaged["chain"][at] = static_cast<char>(damaged["chain"][at] ^ (1 << bit));
+      put(files, damaged);
+      const auto opening = open_well(files);
+      ASSERT_TRUE(same(opening.batches, whole.batches)) << at;
+    }
+  }
+  Content none = content;
+  none.erase("chain");
+  put(files, none);
+  EXPECT_TRUE(same(open_well(files).batches, whole.batches));
+  EXPECT_TRUE(content_of(files).contains("chain")) << "opening for writing leaves one for the next time";
+}
+
+TEST(SegmentLogChainFile, OfAnEarlierSegmentOrAnotherStoreDoesNoHarm) {
+  const Content content = log_with_chain_file();
+  Content other = content;
+  other["chain"] = log_with_chain_file(9).at("chain");
+  MemoryFileSystem files;
+  put(files, content);
+  const auto whole = open_well(files);
+  put(files, other);
+  EXPECT_TRUE(same(open_well(files).batches, whole.batches));
+  // As it was at an earlier rotation: more is read.
+  MemoryFileSystem growing;
+  std::vector<std::string> earlier;
+  {
+    Writer writer(growing, 1024);
+    for (int i = 0; i < 12; ++i) {
+      ASSERT_TRUE(writer.append({draft(std::string(200, 'x')), draft("{}")}));
+      const Content now = content_of(growing);
+      if (now.contains("chain")) earlier.push_back(now.at("chain"));
+    }
+    ASSERT_TRUE(writer.log().close());
+  }
+  Content grown = content_of(growing);
+  const auto expected = open_well(growing).batches;
+  for (const std::string& chain : earlier) {
+    grown["chain"] = chain;
+    put(files, grown);
+    EXPECT_TRUE(same(open_well(files).batches, expected));
+  }
+}
+
+TEST(SegmentLogChainFile, ThatTheLogDoesNotReachIsRefused) {
+  Content content = log_with_chain_file();
+  const std::vector<std::string> names = segments_of(content);
+  // Everything of the log is older, but for the chain file.
+  MemoryFileSystem files;
+  Writer writer(files, 1024);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(writer.append({draft(std::string(200, 'x')), draft("{}")}));
+  ASSERT_TRUE(writer.log().close());
+  Content older = content_of(files);
+  older["chain"] = content.at("chain");
+  const auto error = refusal(older);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code, ErrorCode::corrupt);
+  EXPECT_THAT(error->message, HasSubstr("the chain file says it reached position"));
+}
+
+TEST(SegmentLogChainFile, WhoseChainsAreOthersIsToldByAFullScan) {
+  Content content = log_with_chain_file();
+  MemoryFileSystem files;
+  put(files, content);
+  auto chain_file = read_chain_file(files, kDirectory).value().value();
+  std::string bytes;
+  chain_file.chain.save(bytes);
+  bytes[bytes.size() - 1] ^= 1;  // the last tenant's chain
+  base::ByteReader reader(bytes);
+  chain_file.chain = base::LogChain::restored(reader);
+  ASSERT_TRUE(reader.ok());
+  ASSERT_TRUE(write_chain_file(files, kDirectory, chain_file));
+  const auto error = refusal(content_of(files));
+  ASSERT_TRUE(error);
+  EXPECT_THAT(error->message, HasSubstr("/wal/chain: damaged at offset 0"));
+}
+
 // --- the torn tail
 // ----------------------------------------------------------------------------------------------------
 
@@ -341,6 +523,91 @@ TEST(SegmentLogRecovery, CutsABatchBehindOneThatWasNeverWritten) {
   const auto first = base::peek_batch(std::string_view(segment).substr(log.tail_begins, base::kBatchHeaderBytes));
   std::fill_n(segment.begin() + static_cast<std::ptrdiff_t>(log.tail_begins), first->length, '\0');
   expect_cut(holes, log.kept, log.tail_begins, log.tail_ends - log.tail_begins);
+}
+
+// --- what was written whole, and is refused
+// ------------------------------------------------------------------------------------------------
+
+// Makes the CRC of the batch at the offset fit again.
+void mend_crc(std::string& segment, std::size_t at) {
+  const auto length = base::load_integer<std::uint32_t>(segment.data() + at + 4);
+  base::store_integer(segment.data() + at + 12, std::uint32_t{0});
+  base::store_integer(segment.data() + at + 12, base::crc32c(std::string_view(segment).substr(at, length)));
+}
+
+void expect_refused_as(const Content& content, std::string_view reason, const std::string& said) {
+  MemoryFileSystem files;
+  const auto error = refusal(files, content);  // which expects that no file was changed
+  ASSERT_TRUE(error) << "it opened";
+  EXPECT_EQ(error->code, ErrorCode::corrupt);
+  EXPECT_EQ(error->reason, reason);
+  EXPECT_THAT(error->message, HasSubstr(said));
+  EXPECT_THAT(error->message, HasSubstr("nothing was changed"));
+  expect_same_in_parallel(files);
+  ManualClock clock(kNoonUs);
+  SeededRandom random(8);
+  const auto reader = SegmentLog::open(files, clock, random, {.directory = kDirectory, .read_only = true});
+  ASSERT_FALSE(reader) << "it opened for reading";
+  EXPECT_EQ(reader.error().reason, reason);
+}
+
+TEST(SegmentLogRefusal, ARecordFormatOfALaterReleaseIsNoTornTailWhereverItStands) {
+  const CrashedLog log = crashed_log(2);
+  constexpr std::size_t kFormatAt = base::kBatchHeaderBytes + 4;
+  for (const bool behind_head : {false, true}) {
+    SCOPED_TRACE(behind_head);
+    const std::size_t at = behind_head ? log.tail_begins : kSegmentBatchesOffset;
+    Content content = log.content;
+    std::string& segment = content[segment_name(1)];
+    segment[at + kFormatAt] = 2;
+    mend_crc(segment, at);
+    expect_refused_as(content, "unknown_format", "record format 2 is not known to this release");
+    segment[at + kFormatAt + 100] ^= 1;  // now the CRC does not match: behind the head this is torn like anything else
+    MemoryFileSystem files;
+    EXPECT_EQ(refusal(files, content).has_value(), !behind_head);
+  }
+}
+
+TEST(SegmentLogRefusal, ASegmentFormatOfALaterReleaseIsNamed) {
+  const ClosedLog log = closed_log(12, 200, 1024);
+  for (const std::string& name : segments_of(log.content)) {
+    SCOPED_TRACE(name);
+    Content content = log.content;
+    std::string& segment = content[name];
+    segment[8] = 2;
+    base::store_integer(segment.data() + kSegmentHeaderBytes - 4,
+                        base::crc32c(std::string_view(segment).substr(0, kSegmentHeaderBytes - 4)));
+    expect_refused_as(content, "unknown_format", name + ": not readable at offset 0");
+  }
+}
+
+TEST(SegmentLogRefusal, AnEpochThatFallsIsNoTornTailAndFoundInEverySegment) {
+  for (const std::uint64_t room : {kRoom, std::uint64_t{1024}}) {
+    SCOPED_TRACE(room);
+    MemoryFileSystem files;
+    std::string old_head;
+    std::vector<LogBatch> batches;
+    for (int i = 0; i < 2; ++i) {
+      Writer writer(files, room);
+      ASSERT_TRUE(writer.append(std::string(700, 'x')));
+      ASSERT_TRUE(writer.log().close());
+      if (i == 0) old_head = read_file(files, kDirectory + "/" + kHead);
+      batches = read_all(writer.log());
+    }
+    Content content = content_of(files);
+    content[kHead] = old_head;
+    reopen_head(content);
+    // The last batch, as a process would have written it that was superseded and did not notice.
+    base::LogChain chain;
+    ASSERT_TRUE(chain.follow(batches[0], batches[0].records[0].store));
+    batches[1].records[0].partition_epoch = 0;
+    std::string bytes;
+    chain.seal(batches[1], bytes);
+    std::string& segment = content[segments_of(content).back()];
+    ASSERT_EQ(segments_of(content).size(), room == kRoom ? 1U : 2U);
+    segment.replace(end_of_batches(segment) - bytes.size(), bytes.size(), bytes);
+    expect_refused_as(content, "stale_epoch", "position 2: written in epoch 0 behind epoch 1");
+  }
 }
 
 TEST(SegmentLogRecovery, OnlyTheLastSegmentMayBeTorn) {

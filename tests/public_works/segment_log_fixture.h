@@ -160,6 +160,7 @@ inline ClosedLog closed_log(int batch_count, std::size_t payload_bytes, std::uin
   ClosedLog out{content_of(files), {}};
   out.batches = read_all(Writer(files, room).log());
   out.content.erase("next.prepared");
+  out.content.erase("chain");  // so that opening reads everything
   return out;
 }
 
@@ -272,6 +273,7 @@ inline CrashedLog crashed_log(int batches_beyond_head) {
     out.whole = read_all(writer.log());
   }
   out.content = content_of(files);
+  out.content.erase("chain");
   out.content[kHead] = old_head;
   reopen_head(out.content);
   return out;

@@ -5,12 +5,15 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <memory>
+#include <sqlite3.h>
 #include <string>
+#include <sys/stat.h>
 #include <thread>
 #include <vector>
 
@@ -135,6 +138,25 @@ TEST_F(SqliteStateStoreTest, ReadersSeeWholeStretchesWhileTheWriterApplies) {
   done = true;
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(outside->position().value(), 600U);
+}
+
+TEST_F(SqliteStateStoreTest, ItsFilesAreForTheirOwnerOnly) {
+  const auto store = open(Mode::read_write);
+  ASSERT_TRUE(store->apply(stretch(0, 10)));
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    struct stat found{};
+    ASSERT_EQ(::stat((path_ + suffix).c_str(), &found), 0) << suffix;
+    EXPECT_EQ(found.st_mode & 07777U, 0600U) << suffix;
+  }
+}
+
+// How SQLite counts its memory holds for the whole process: that is for the program to choose that embeds the library.
+TEST_F(SqliteStateStoreTest, OpeningChangesNoSettingOfTheProcess) {
+  const auto store = open(Mode::read_write);
+  EXPECT_GT(sqlite3_memory_used(), 0);
+  EXPECT_EQ(std::string(sqlite3_vfs_find(nullptr)->zName), "unix");
+  ASSERT_TRUE(store->query(TenantScope::only("a"), "SELECT 1", 1, 5000));
+  EXPECT_EQ(std::string(sqlite3_vfs_find(nullptr)->zName), "unix");
 }
 
 TEST_F(SqliteStateStoreTest, AReadOnlyStoreTakesNoChangesAndNeedsAFile) {
@@ -313,10 +335,49 @@ TEST_F(SqlQueryTest, AQuestionWithoutEndMeetsItsTimeLimit) {
 
 TEST_F(SqlQueryTest, AnAnswerTooLargeIsRefused) {
   const auto answer =
-      ask("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT zeroblob(8000000)"
+      ask("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT zeroblob(4000000)"
           " FROM n");
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().reason, "answer_too_large");
+}
+
+// The highest memory of the process since the last call.
+std::uint64_t peak_mib() {
+  std::uint64_t peak_kib = 0;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) peak_kib = std::stoull(line.substr(6));
+  }
+  std::ofstream("/proc/self/clear_refs") << 5;
+  return peak_kib / 1024;
+}
+
+TEST_F(SqlQueryTest, AQuestionThatGathersMuchMeetsItsLimitOfSpaceWithLittleMemory) {
+  const std::string many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000) ";
+  const std::string block = "zeroblob(4000000 - i)";
+  peak_mib();
+  const std::uint64_t before = peak_mib();
+  for (const std::string& sql :
+       {"SELECT i FROM (SELECT i, " + block + " AS b FROM n) ORDER BY b",
+        "SELECT DISTINCT " + block + " FROM n LIMIT 1 OFFSET 4000", "SELECT count(DISTINCT " + block + ") FROM n",
+        "SELECT i, row_number() OVER (ORDER BY b) FROM (SELECT i, " + block + " AS b FROM n)",
+        "SELECT group_concat(b) FROM (SELECT " + block + " AS b FROM n ORDER BY 1)"}) {
+    for (const TenantScope& scope : {TenantScope::only("a"), TenantScope::every_tenant()}) {
+      const auto answer = store_->query(scope, many + sql, 1000, 60'000);
+      ASSERT_FALSE(answer) << sql;
+      EXPECT_EQ(answer.error().code, ErrorCode::invalid_argument);
+      EXPECT_EQ(answer.error().reason, "temporary_space") << sql << ": " << answer.error().message;
+    }
+  }
+  EXPECT_LT(peak_mib(), before + 700);
+  const auto again = ask(many + "SELECT i FROM (SELECT i, randomblob(10000) AS b FROM n) ORDER BY b");
+  EXPECT_TRUE(again) << again.error().message;
+}
+
+TEST_F(SqlQueryTest, AValueTooLargeIsRefused) {
+  for (const std::string sql : {"SELECT zeroblob(8000000)", "SELECT length(hex(zeroblob(4000000)))"}) {
+    EXPECT_EQ(ask(sql).error().reason, "value_too_large") << sql;
+  }
 }
 
 TEST_F(SqlQueryTest, TheOperatorReadsEveryTableAndWritesNone) {

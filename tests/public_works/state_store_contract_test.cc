@@ -128,7 +128,7 @@ TEST_P(StateStoreContract, ChangesAtOrBelowThePositionAreRefusedAndChangeNothing
   EXPECT_EQ(store_->position().value(), 5U);
   EXPECT_EQ(store_->epoch().value(), 0U);
   EXPECT_THAT(positions(store_->list_executions({}).value()), ElementsAre(1));
-  EXPECT_THAT(store_->list_sessions(TenantScope::every_tenant(), 9).value(), IsEmpty());
+  EXPECT_THAT(store_->list_sessions(TenantScope::every_tenant(), {}, 9).value(), IsEmpty());
 }
 
 TEST_P(StateStoreContract, RowsOfAnotherStretchAreRefusedAndChangeNothing) {
@@ -271,9 +271,9 @@ TEST_P(StateStoreContract, PagesOfExecutionsAreCompleteAndWithoutDuplicates) {
 TEST_P(StateStoreContract, SessionCountsAccumulateAndTimesWiden) {
   apply({.position = 1, .sessions = {{"a", "s", 50, 60, 2}, {"a", "t", 10, 20, 1}}});
   apply({.position = 2, .sessions = {{"a", "s", 55, 90, 3}, {"a", "s", 40, 41, 1}}});
-  EXPECT_THAT(store_->list_sessions(TenantScope::only("a"), 10).value(),
+  EXPECT_THAT(store_->list_sessions(TenantScope::only("a"), {}, 10).value(),
               ElementsAre(SessionRow{"a", "s", 40, 90, 6}, SessionRow{"a", "t", 10, 20, 1}));
-  EXPECT_EQ(store_->list_sessions(TenantScope::only("a"), 1).value().size(), 1U);
+  EXPECT_EQ(store_->list_sessions(TenantScope::only("a"), {}, 1).value().size(), 1U);
 }
 
 TEST_P(StateStoreContract, ADeletedKeyKeepsItsVersionAndLeavesTheList) {
@@ -335,6 +335,39 @@ TEST_P(StateStoreContract, PagesOfStateAreCompleteAndWithoutDuplicatesOverEveryT
               ElementsAre("a/k/2", "ab/k", "ab/k/2"));
   EXPECT_THAT(keys(store_->list_state(TenantScope::every_tenant(), "k", {"ab", "z"}, 3).value()),
               ElementsAre("c/k", "c/k/1", "c/k/2"));
+}
+
+TEST_P(StateStoreContract, PagesOfSessionsAreCompleteWhereManyWereActiveAtOnce) {
+  StateChanges changes{.position = 1};
+  for (int i = 0; i < 24; ++i) {
+    changes.sessions.push_back({i % 3 == 0 ? "a" : "ab", "s" + std::to_string(i), 1, i % 4, 1});
+  }
+  apply(changes);
+  const auto named = [](const std::vector<SessionRow>& rows) {
+    std::vector<std::string> out;
+    for (const SessionRow& row : rows) out.push_back(std::to_string(row.last_us) + row.tenant + "/" + row.session);
+    return out;
+  };
+  for (const TenantScope& scope : {TenantScope::every_tenant(), TenantScope::only("a")}) {
+    const auto all = named(store_->list_sessions(scope, {}, 1000).value());
+    EXPECT_EQ(all.size(), scope.tenant() ? 8U : 24U);
+    for (const std::size_t limit : {1U, 2U, 5U, 1000U}) {
+      std::optional<SessionCursor> cursor;
+      std::vector<std::string> seen;
+      while (true) {
+        const auto page = store_->list_sessions(scope, cursor, limit).value();
+        if (page.empty()) break;
+        EXPECT_LE(page.size(), limit);
+        for (const std::string& name : named(page)) seen.push_back(name);
+        cursor = {page.back().last_us, page.back().tenant, page.back().session};
+      }
+      EXPECT_EQ(seen, all) << "pages of " << limit;
+    }
+  }
+  // The cursor's own session has become active meanwhile: the list goes on all the same.
+  apply({.position = 2, .sessions = {{"a", "s9", 9, 9, 1}}});
+  const auto behind = store_->list_sessions(TenantScope::only("a"), SessionCursor{1, "a", "s9"}, 9).value();
+  EXPECT_THAT(named(behind), ElementsAre("0a/s0", "0a/s12"));
 }
 
 TEST_P(StateStoreContract, PagesOfEventsAreCompleteEvenWhereARecordQueuedSeveral) {
@@ -425,7 +458,7 @@ TEST_P(StateStoreContract, ATenantsAnswersAreTheSameWhetherAnotherTenantExistsOr
               alone->execution_by_key("a", "same-key-" + number).value());
     EXPECT_EQ(store_->state("a", "key" + number).value(), alone->state("a", "key" + number).value());
   }
-  EXPECT_EQ(store_->list_sessions(a, 9).value(), alone->list_sessions(a, 9).value());
+  EXPECT_EQ(store_->list_sessions(a, {}, 9).value(), alone->list_sessions(a, {}, 9).value());
   EXPECT_EQ(store_->list_state(a, "key", {}, 9).value(), alone->list_state(a, "key", {}, 9).value());
   EXPECT_EQ(store_->list_events({.scope = a, .limit = 9}).value(),
             alone->list_events({.scope = a, .limit = 9}).value());

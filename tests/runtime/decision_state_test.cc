@@ -177,6 +177,23 @@ TEST_F(Bindings, PreferTheKeyToTheIntentIdWhereverEachIs) {
   EXPECT_EQ(bound(intent_of("live", "stored key")), "old by idempotency_key");
 }
 
+TEST_F(Bindings, TellTheOtherExecutionWhenKeyAndIntentIdStandForTwo) {
+  store(2, [](StateChanges& changes) {
+    changes.executions = {row_of(intent_of("stored", "stored key"), "old", 1, "completed")};
+  });
+  track(row_of(intent_of("live", "live key"), "new", 3));
+  const auto other = [this](const std::string& id, const std::string& key) {
+    const auto binding = decisions_.find_binding(intent_of(id, key)).value();
+    return binding && binding->other_by_intent_id ? binding->other_by_intent_id->execution_id : "none";
+  };
+  EXPECT_EQ(other("stored", "live key"), "old");
+  EXPECT_EQ(other("live", "stored key"), "new");
+  EXPECT_EQ(other("live", "live key"), "none");
+  EXPECT_EQ(other("stored", "stored key"), "none");
+  EXPECT_EQ(other("fresh", "live key"), "none");
+  EXPECT_EQ(other("live", "fresh key"), "none");
+}
+
 TEST_F(Bindings, AreNotMadeByWhatWasRejected) {
   store(1, [](StateChanges& changes) { changes.executions = {row_of(intent_of("i", "k"), "r", 1, "rejected")}; });
   EXPECT_EQ(bound(intent_of("i", "k")), "nothing");
@@ -251,6 +268,23 @@ TEST_F(Decisions, RememberAVersionThatIsNotFoldedYet) {
   }
   ASSERT_TRUE(commit({.state = {change("k")}}, 4, "other"));
   EXPECT_THAT(versions(), ElementsAre(1)) << "another tenant's key";
+}
+
+TEST_F(Decisions, LetADeletedKeyBeCreatedAgainAsOneThatDoesNotExist) {
+  store(5, [](StateChanges& changes) {
+    changes.state = {{"acme", "kept", 3, 5, "1"}, {"acme", "deleted", 8, 5, std::nullopt}};
+  });
+  const auto remove = [this](const std::string& key, std::uint64_t position, std::uint64_t expected) {
+    return commit({.state = {{key, std::nullopt, expected, 0}}}, position);
+  };
+  EXPECT_EQ(reason_of(put("kept", 6, 0)), "state_conflict");
+  ASSERT_TRUE(remove("kept", 6, 3)) << "not folded yet";
+  EXPECT_EQ(reason_of(put("deleted", 7, 7)), "state_conflict");
+  for (const auto& [key, version] : {std::pair{"kept", 5U}, {"deleted", 9U}}) {
+    ASSERT_TRUE(put(key, 8, 0)) << key;
+    EXPECT_THAT(versions(), ElementsAre(version)) << "the versions count on";
+    EXPECT_EQ(reason_of(put(key, 9, 0)), "state_conflict") << "now it exists";
+  }
 }
 
 TEST_F(Decisions, RememberTheLaterChangeOfAKeyWhenTheEarlierIsFolded) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,7 +17,9 @@ namespace symphainy::runtime {
 namespace {
 
 using public_works::TenantScope;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 using Names = std::vector<std::string>;
@@ -195,6 +198,42 @@ TEST_F(Duplicates, WithAnotherBodyAreRefusedAndDisturbNothing) {
     runtime_.run();
   }
   EXPECT_EQ((*heard)->value().status, ExecutionStatus::completed);
+}
+
+// Answering them would leave the key unbound, or answer one request with two executions.
+TEST_F(Duplicates, WhoseIntentIdCameWithAnotherKeyAreRefused) {
+  runtime_.support("make", counting());
+  const auto of = [](const std::string& id, const std::optional<std::string>& key) {
+    Intent intent = intent_for("make");
+    intent.intent_id = id;
+    intent.idempotency_key = key;
+    return intent;
+  };
+  const auto submit = [&](const std::string& id, const std::optional<std::string>& key) {
+    const ExecutionResult result = runtime_.execute(of(id, key)).value();
+    return result.error ? "refused: " + result.error->message : result.execution_id;
+  };
+  const auto refused_because = [](const std::string& why) { return AllOf(HasSubstr("refused: "), HasSubstr(why)); };
+  for (const bool folded : {true, false}) {
+    SCOPED_TRACE(folded);
+    const std::string by = folded ? "" : "-again";
+    runtime_.fold_at_once = folded;
+    const std::string first = submit("i1" + by, "A" + by);
+    EXPECT_THAT(submit("i1" + by, "B" + by), refused_because("submitted with idempotency_key 'A" + by + "', not with"));
+    const std::string second = submit("i2" + by, "B" + by);
+    EXPECT_NE(second, first);
+    EXPECT_THAT(submit("i1" + by, "B" + by), refused_because("'B" + by + "' stands for execution " + second));
+    EXPECT_THAT(submit("i1" + by, "B" + by), refused_because("'i1" + by + "' for execution " + first));
+    const std::string keyless = submit("i3" + by, std::nullopt);
+    EXPECT_THAT(submit("i3" + by, "C" + by), refused_because("submitted without an idempotency_key, not with"));
+
+    EXPECT_EQ(submit("i1" + by, "A" + by), first);
+    EXPECT_EQ(submit("new" + by, "A" + by), first);
+    EXPECT_EQ(submit("i1" + by, std::nullopt), first);
+    EXPECT_EQ(submit("i2" + by, "B" + by), second);
+    EXPECT_EQ(submit("i3" + by, std::nullopt), keyless);
+  }
+  EXPECT_EQ(runs_, 6);
 }
 
 TEST_F(Duplicates, OfAnotherTenantAreNone) {
@@ -400,7 +439,7 @@ TEST_F(Resuming, FindsNothingToDoForWhatHasEnded) {
 TEST_F(LifecycleOrder, HoldsNewIntentsBackWhileTheFoldLagsTooFar) {
   Admission& admission = runtime_.admission;
   runtime_.support("make", counting());
-  admission.appended(2'000'000);
+  admission.appended(2'000'000, 0);
   const Heard one = runtime_.submit(intent_for("make"));
   const Heard two = runtime_.submit(intent_for("make"));
   runtime_.run();
@@ -408,7 +447,7 @@ TEST_F(LifecycleOrder, HoldsNewIntentsBackWhileTheFoldLagsTooFar) {
   admission.folded(1'000'000);
   runtime_.run();
   EXPECT_TRUE(one->has_value() && two->has_value());
-  admission.appended(5'000'000);
+  admission.appended(5'000'000, 0);
   const Heard three = runtime_.submit(intent_for("make"));
   runtime_.run();
   EXPECT_FALSE(three->has_value());

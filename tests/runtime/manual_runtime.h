@@ -174,7 +174,7 @@ class ManualRuntime {
   IntentRegistry registry;
   std::unique_ptr<StateSurface> surface;
   DecisionState decisions{store, store};
-  Admission admission{1'000'000, log.recovery().last_position};
+  Admission admission{1'000'000, 1'000'000'000, log.recovery().last_position};
   WriteAheadLog wal{log, partition, log.recovery().last_epoch + 1, [this](const DurableBatches& durable) {
                       surface->hand_over(durable);
                       if (fold_at_once) folding.run_until_idle();

@@ -3,6 +3,7 @@
 #include "runtime/projection.h"
 
 #include <cstdint>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
@@ -170,6 +171,11 @@ base::LogRecord one_record(const base::RecordDraft& draft, std::uint64_t positio
   return log.batches().front().records.back();
 }
 
+base::RecordDraft completed_by(char which, std::uint32_t attempt) {
+  return draft_record(RecordType::execution_completed, "acme", completed_payload(1, Json()), execution_id(which),
+                      attempt);
+}
+
 TEST(ProjectionRefusals, NameAnUnknownTypeThatMustBeUnderstood) {
   const auto refused = Projection({}).fold(one_record(draft_record(RecordType{777}, "acme", "{}")), 1);
   ASSERT_FALSE(refused);
@@ -177,6 +183,61 @@ TEST(ProjectionRefusals, NameAnUnknownTypeThatMustBeUnderstood) {
   EXPECT_EQ(refused.error().reason, "unknown_record_type");
   EXPECT_THAT(refused.error().message, HasSubstr("777"));
   EXPECT_THAT(refused.error().message, HasSubstr("position 7"));
+}
+
+base::RecordDraft created_with(std::uint64_t level) {
+  const Json payload = Json::object({{"feature_level", level}, {"release", "9.1.0"}});
+  return draft_record(RecordType::store_created, "_system", payload.dump());
+}
+
+TEST(ProjectionRefusals, NameTheReleaseThatAFeatureLevelAboveOursNeeds) {
+  EXPECT_TRUE(Projection({}).fold(one_record(created_with(kKnownFeatureLevel), 1), 1));
+  for (const std::uint64_t level : {kKnownFeatureLevel + 1, std::uint64_t{99}}) {
+    const auto refused = Projection({}).fold(one_record(created_with(level), 1), 1);
+    ASSERT_FALSE(refused) << level;
+    EXPECT_EQ(refused.error().code, ErrorCode::corrupt);
+    EXPECT_EQ(refused.error().reason, "unknown_feature_level");
+    EXPECT_THAT(refused.error().message, HasSubstr(fmt::format("feature level {}", level)));
+    EXPECT_THAT(refused.error().message, HasSubstr("release 9.1.0"));
+  }
+}
+
+TEST(ProjectionRefusals, NameTheReleaseThatOpenedTheStoreLastWhenARecordIsUnknown) {
+  base::RecordDraft newer = draft_record(RecordType::execution_started, "acme", "{}", execution_id('a'), 1);
+  newer.type_version = 2;
+  for (const base::RecordDraft& unknown : {draft_record(RecordType{777}, "acme", "{}"), newer}) {
+    Projection projection({});
+    ASSERT_TRUE(projection.fold(one_record(created_with(1), 1), 1));
+    EXPECT_THAT(projection.fold(one_record(unknown, 2), 2).error().message, HasSubstr("release 9.1.0 or a later one"));
+    ASSERT_TRUE(projection.fold(
+        one_record(draft_record(RecordType::partition_opened, "_system", R"({"epoch":2,"release":"9.2.0"})"), 3), 3));
+    EXPECT_THAT(projection.fold(one_record(unknown, 4), 4).error().message, HasSubstr("release 9.2.0 or a later one"));
+  }
+}
+
+// The fence: what an attempt writes after a later one was granted does not count.
+TEST(ProjectionRefusals, NameAnAttemptThatWasSuperseded) {
+  const auto started = [](std::uint32_t attempt) {
+    return draft_record(RecordType::execution_started, "acme", "{}", execution_id('a'), attempt);
+  };
+  const auto late = [](std::uint32_t attempt) { return completed_by('a', attempt); };
+  for (const bool reloaded : {false, true}) {
+    Projection projection({});
+    for (const base::RecordDraft& draft : accepted(intent_of("acme", "intent"), 'a')) {
+      ASSERT_TRUE(projection.fold(one_record(draft, 1), 1));
+    }
+    ASSERT_TRUE(projection.fold(one_record(started(3), 4), 4));
+    if (reloaded) projection = Projection(projection.take().executions);
+    for (const base::RecordDraft& stale : {started(2), late(2), late(1)}) {
+      const auto refused = projection.fold(one_record(stale, 5), 5);
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code, ErrorCode::corrupt);
+      EXPECT_EQ(refused.error().reason, "stale_attempt");
+      EXPECT_THAT(refused.error().message, HasSubstr("position 5"));
+      EXPECT_THAT(refused.error().message, HasSubstr("behind the grant of attempt 3"));
+    }
+    EXPECT_TRUE(projection.fold(one_record(late(3), 6), 6));
+  }
 }
 
 TEST(ProjectionRefusals, PassOverAnUnknownTypeThatNeedNotBeUnderstood) {
@@ -199,6 +260,8 @@ TEST(ProjectionRefusals, NameANewerVersionOfAKnownType) {
 
 TEST(ProjectionRefusals, NameThePositionOfAMalformedPayload) {
   const std::vector<std::pair<RecordType, std::vector<std::string>>> malformed = {
+      {RecordType::store_created, {"{}", R"({"feature_level":1})", R"({"feature_level":"1","release":"r"})"}},
+      {RecordType::partition_opened, {"{}", R"({"release":1})"}},
       {RecordType::intent_type_registered, {"{}", R"({"intent_type":"a","version":"1"})"}},
       {RecordType::intent_accepted, {"{}", R"({"fingerprint":"f","intent":{}})", R"({"fingerprint":"f","intent":[]})"}},
       {RecordType::intent_rejected, {"{}", R"({"error":{},"intent":{}})"}},

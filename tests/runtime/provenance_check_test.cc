@@ -150,6 +150,58 @@ TEST_F(Provenance, GivesUpOnALateEdgeBeyondItsBudget) {
   EXPECT_EQ(reason({}, {{"late", "1000"}}), "accepted");
 }
 
+TEST_F(Provenance, SearchesOnceForAllLateEdgesOfACommit) {
+  std::vector<std::string> references = {"late"};
+  Edges chain;
+  for (int i = 0; i < 2'000; ++i) {
+    references.push_back(std::to_string(i));
+    chain.push_back({std::to_string(i), std::to_string(i + 1)});
+  }
+  references.push_back("2000");
+  committed(references, chain);
+  EXPECT_EQ(reason({}, Edges(2'000, {"late", "0"})), "accepted");
+  EXPECT_EQ(looked_up_, 2'001U) << "the same edge many times";
+  Edges fan;
+  for (int i = 0; i < 2'000; ++i) fan.push_back({"late", std::to_string(i)});
+  looked_up_ = 0;
+  EXPECT_EQ(reason({}, fan), "accepted");
+  EXPECT_EQ(looked_up_, 2'001U) << "edges into the same stretch";
+  fan.clear();
+  for (int i = 0; i < 1'000; ++i) fan.push_back({std::to_string(i), std::to_string(i + 1'000)});
+  looked_up_ = 0;
+  EXPECT_EQ(reason({}, fan), "accepted");
+  EXPECT_LE(looked_up_, 2'001U) << "edges of many references";
+  fan.push_back({"2000", "1"});
+  EXPECT_EQ(reason({}, fan), "provenance_cycle") << "which the last one closes";
+}
+
+TEST_F(Provenance, SharesOneBudgetAmongTheLateEdgesOfACommit) {
+  committed({"late"});
+  Edges edges;
+  for (const std::string stretch : {"a", "b", "c"}) {
+    for (std::size_t i = 0; i < ProvenanceCheck::kBudget / 2; ++i) {
+      committed({stretch + std::to_string(i)}, {{stretch + std::to_string(i), stretch + std::to_string(i + 1)}});
+    }
+    edges.push_back({"late", stretch + "0"});
+  }
+  EXPECT_EQ(reason({}, {edges[0], edges[1]}), "accepted");
+  EXPECT_EQ(reason({}, edges), "provenance_too_deep");
+}
+
+TEST_F(Provenance, NamesAnEdgeOfTheCommitWhereverTheSearchMeetsTheCycle) {
+  committed({"a", "b", "c", "d", "e"}, {{"a", "b"}, {"b", "c"}, {"c", "d"}, {"e", "a"}});
+  for (const Edges& edges : {Edges{{"d", "a"}}, Edges{{"d", "b"}, {"d", "a"}}, Edges{{"a", "e"}},
+                             Edges{{"b", "d"}, {"d", "n"}, {"n", "e"}}}) {
+    const auto refused = check({"n"}, edges);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().reason, "provenance_cycle");
+    const auto named = [&](const auto& edge) {
+      return refused.error().details == Json::object({{"derived", edge.first}, {"source", edge.second}});
+    };
+    EXPECT_TRUE(std::ranges::any_of(edges, named)) << refused.error().details.dump();
+  }
+}
+
 TEST_F(Provenance, ChecksALongChainOfNewReferencesInOnePass) {
   committed({"root"});
   std::vector<std::string> references;

@@ -3,7 +3,9 @@
 #include "runtime/transactional_outbox.h"
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
+#include <future>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <iterator>
@@ -65,6 +67,9 @@ class NobodyListens final : public public_works::EventLogListener {
 class FailingPublisher final : public EventPublisher {
  public:
   explicit FailingPublisher(MemoryEventPublisher& inner) : inner_(inner) {}
+  /// Every publishing to this topic fails until it is called again.
+  void fail_stream(std::string topic) { failing_topic_ = std::move(topic); }
+  [[nodiscard]] int failures_left() const { return failures_; }
   void fail_next(int times, std::size_t written_before) {
     failures_ = times;
     written_before_ = written_before;
@@ -74,6 +79,7 @@ class FailingPublisher final : public EventPublisher {
     return inner_.high_water_mark(stream);
   }
   Result<void> publish(const StreamName& stream, std::span<const OutgoingEvent> events) override {
+    if (stream.topic == failing_topic_) return fail(ErrorCode::unavailable, "no such place");
     if (failures_ == 0) return inner_.publish(stream, events);
     --failures_;
     const std::size_t written = std::min(written_before_, events.size());
@@ -83,6 +89,7 @@ class FailingPublisher final : public EventPublisher {
 
  private:
   MemoryEventPublisher& inner_;
+  std::string failing_topic_;
   int failures_ = 0;
   std::size_t written_before_ = 0;
 };
@@ -136,7 +143,7 @@ class Outbox : public ::testing::Test {
   OutboxOrigin origin() { return {log_.identity(), 3}; }
   std::unique_ptr<TransactionalOutbox> open(EventPublisher& publisher, std::uint64_t cursor = 0) {
     return std::make_unique<TransactionalOutbox>(
-        "test", publisher, counted_log_, relay_, origin(), cursor,
+        "test", publisher, counted_log_, relay_, clock_, origin(), cursor,
         [this](const std::string& name, std::uint64_t position) { marks_.emplace_back(name, position); });
   }
   /// The batches from a position on, as the log reports them when they are durable.
@@ -147,6 +154,12 @@ class Outbox : public ::testing::Test {
       return true;
     }));
     return batches;
+  }
+  /// wait_until(), while the relay runs here.
+  Result<void> wait_for(TransactionalOutbox& outbox, std::uint64_t position) {
+    auto waiting = std::async(std::launch::async, [&] { return outbox.wait_until(position); });
+    while (waiting.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) relay_.run_until_idle();
+    return waiting.get();
   }
   void wake(TransactionalOutbox& outbox) {
     outbox.wake();
@@ -316,26 +329,61 @@ TEST_F(Outbox, RetriesOnTheNextWakeWhatThePublisherCouldNotTake) {
   wake(*outbox);
   EXPECT_THAT(published("content"), ElementsAre("content-1", "content-2"));
   EXPECT_THAT(marks_, IsEmpty());
-  EXPECT_EQ(code_of(outbox->wait_until(last)), ErrorCode::unavailable);
+  failing.fail_next(1, 0);
+  EXPECT_EQ(code_of(wait_for(*outbox, last)), ErrorCode::unavailable);
   wake(*outbox);
   EXPECT_THAT(published("content"), ElementsAre("content-1", "content-2", "content-3"));
-  EXPECT_TRUE(outbox->wait_until(last));
+  EXPECT_TRUE(wait_for(*outbox, last));
   EXPECT_THAT(marks_, ElementsAre(std::pair("test", last)));
 }
 
-TEST_F(Outbox, KeepsTheStreamsApartWhenOneFails) {
+TEST_F(Outbox, AStreamThatFailsHoldsBackItselfAndTheMarkOnly) {
   FailingPublisher failing(publisher_);
   const auto outbox = open(failing);
   queue({"audit", "content"});
   wake(*outbox);
-  queue({"audit", "content"});
-  failing.fail_next(1, 0);  // streams are taken in the order of their names
-  wake(*outbox);
+  ASSERT_EQ(marks_.size(), 1U);
+  failing.fail_stream("audit");
+  for (int i = 0; i < 3; ++i) {
+    const std::uint64_t position = queue({"audit", "content"});
+    outbox->offer(batches_from(position));
+    relay_.advance_us(20'000);
+    EXPECT_EQ(published("content").size(), static_cast<std::size_t>(i) + 2) << "the other stream goes on";
+  }
   EXPECT_THAT(published("audit"), ElementsAre("audit-1"));
-  queue({"audit", "content"});
+  EXPECT_EQ(marks_.size(), 1U);
+  failing.fail_stream("");
   wake(*outbox);
-  EXPECT_THAT(published("audit"), ElementsAre("audit-1", "audit-2", "audit-3"));
-  EXPECT_THAT(published("content"), ElementsAre("content-1", "content-2", "content-3"));
+  EXPECT_EQ(published("audit").size(), 4U);
+  EXPECT_EQ(published("content").size(), 4U);
+  EXPECT_EQ(marks_.size(), 2U);
+}
+
+TEST_F(Outbox, TriesAgainByItselfAfterAWhileThatGrows) {
+  FailingPublisher failing(publisher_);
+  const auto outbox = open(failing);
+  failing.fail_next(3, 0);
+  outbox->offer(batches_from(queue({"content"})));
+  relay_.advance_us(20'000);
+  EXPECT_EQ(failing.failures_left(), 2);
+  relay_.advance_us(1'000'000);
+  EXPECT_EQ(failing.failures_left(), 1);
+  relay_.advance_us(1'000'000);
+  EXPECT_EQ(failing.failures_left(), 1) << "the second while is longer";
+  relay_.advance_us(1'000'000);
+  EXPECT_EQ(failing.failures_left(), 0);
+  relay_.advance_us(4'000'000);
+  EXPECT_THAT(published("content"), ElementsAre("content-1"));
+}
+
+TEST_F(Outbox, WhoeverWaitsHearsOfThePassHeAskedForNotOfAnEarlierOne) {
+  FailingPublisher failing(publisher_);
+  const auto outbox = open(failing);
+  failing.fail_next(1, 0);
+  const std::uint64_t last = queue({"content"});
+  wake(*outbox);
+  const auto heard = wait_for(*outbox, last);
+  EXPECT_TRUE(heard) << heard.error().message;
 }
 
 TEST_F(Outbox, RefusesAStreamThatAnotherStoreWrote) {

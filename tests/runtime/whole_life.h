@@ -174,7 +174,7 @@ Rows rows_of(Store& store) {
   rows.epoch = store.epoch().value();
   rows.executions = store.list_executions(public_works::ExecutionFilter()).value();
   rows.live = store.live_executions().value();
-  rows.sessions = store.list_sessions(all, 100).value();
+  rows.sessions = store.list_sessions(all, {}, 100).value();
   for (const char* key : {"kept", "gone"}) {
     if (const auto row = store.state("acme", key).value()) rows.state.push_back(*row);
   }

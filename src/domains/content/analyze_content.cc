@@ -11,12 +11,15 @@
 #include "base/ids.h"
 #include "base/try.h"
 #include "domains/content/csv_profile.h"
+#include "domains/content/media_type.h"
 #include "domains/content/text_encoding.h"
 #include "domains/content/text_profile.h"
 
 namespace symphainy::domains::content {
 namespace {
 
+constexpr std::string_view kTabSeparated = "text/tab-separated-values";
+constexpr std::string_view kCommaSeparated = "text/csv";
 constexpr std::size_t kPieceBytes = 1024UL * 1024;
 constexpr std::size_t kMaxNameBytes = 900;  // of the file's name in the analysis's; a reference takes 1,024 bytes
 
@@ -50,9 +53,8 @@ Result<std::unique_ptr<ContentSource>> open_content(const Reference& reference, 
 }
 
 template <typename Profiler>
-Result<Json> profile_of(const Reference& reference, ExecutionContext& context) {
+Result<Json> profile_of(const Reference& reference, ExecutionContext& context, Profiler& profiler) {
   TRY(const auto content, open_content(reference, context));
-  Profiler profiler;
   base::Sha256 hash;
   std::string piece;
   std::optional<Error> refusal;
@@ -75,6 +77,32 @@ Result<Json> profile_of(const Reference& reference, ExecutionContext& context) {
 Json member_of(const Json& profile, std::string_view name) {
   const Json* found = profile.find(name);
   return found == nullptr ? Json() : *found;
+}
+
+/// By its media type, or by its name when the type leaves it open.
+bool is_tab_separated(const Reference& source) {
+  const std::string_view type = std::string_view(source.media_type).substr(0, source.media_type.find(';'));
+  return type == kTabSeparated || (type != kCommaSeparated && detect_media_type(source.name, {}) == kTabSeparated);
+}
+
+CsvOptions csv_options(const Json& parameters, const Reference& source) {
+  CsvOptions options;
+  const Json delimiter = member_of(parameters, "delimiter");
+  if (const auto given = delimiter.as_string())
+    options.delimiter = given->front();
+  else if (is_tab_separated(source))
+    options.delimiter = '\t';
+  options.header = member_of(parameters, "header").as_bool();
+  return options;
+}
+
+Result<Json> analyze(bool tabular, const Json& parameters, const Reference& source, ExecutionContext& context) {
+  if (tabular) {
+    CsvProfiler profiler(csv_options(parameters, source));
+    return profile_of(source, context, profiler);
+  }
+  TextProfiler profiler;
+  return profile_of(source, context, profiler);
 }
 
 Json summary_of(bool tabular, const Json& profile) {
@@ -112,16 +140,24 @@ IntentSupport analyze_content_support() {
       {"analysis",
        Json::object({{"enum", Json::array({"profile", "text"})},
                      {"description", "profile: the columns of a CSV or TSV file; text: lines, words, terms"}})},
+      {"delimiter", Json::object({{"enum", Json::array({",", ";", "\t", "|"})},
+                                  {"description", "of the profile; by default a tab for TSV, else detected"}})},
+      {"header", Json::object({{"type", "boolean"},
+                               {"description", "whether the first row names the columns; by default detected"}})},
   });
-  return {.intent_type = std::string(kAnalyzeContent),
-          .schema = Json::object({{"$schema", "https://json-schema.org/draft/2020-12/schema"},
-                                  {"title", "Profiles stored content"},
-                                  {"type", "object"},
-                                  {"properties", properties},
-                                  {"required", Json::array({"reference_id", "analysis"})},
-                                  {"additionalProperties", false}}),
-          .version = 1,
-          .effects = Effects::external};
+  const Json of_profiles =
+      Json::object({{"properties", Json::object({{"analysis", Json::object({{"const", "profile"}})}})}});
+  return {
+      .intent_type = std::string(kAnalyzeContent),
+      .schema = Json::object({{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                              {"title", "Profiles stored content"},
+                              {"type", "object"},
+                              {"properties", properties},
+                              {"required", Json::array({"reference_id", "analysis"})},
+                              {"dependentSchemas", Json::object({{"delimiter", of_profiles}, {"header", of_profiles}})},
+                              {"additionalProperties", false}}),
+      .version = 2,
+      .effects = Effects::external};
 }
 
 Result<HandlerResult> analyze_content(const Json& parameters, ExecutionContext& context) {
@@ -130,8 +166,7 @@ Result<HandlerResult> analyze_content(const Json& parameters, ExecutionContext& 
   const std::string analysis(chosen.as_string().value_or(""));
   const bool tabular = analysis == "profile";
   TRY(const Reference source, find_reference(given.as_string().value_or(""), context));
-  TRY(const Json profile,
-      tabular ? profile_of<CsvProfiler>(source, context) : profile_of<TextProfiler>(source, context));
+  TRY(const Json profile, analyze(tabular, parameters, source, context));
   TRY(const std::string reference_id, register_analysis(source, analysis, profile, context));
 
   Json result = summary_of(tabular, profile);

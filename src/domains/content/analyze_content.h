@@ -15,7 +15,7 @@ inline constexpr std::string_view kAnalyzeContent = "analyze_content";
 [[nodiscard]] IntentSupport analyze_content_support();
 
 /// `parameters` have met the schema. Reasons: unknown_reference (also when it is another tenant's), content_damaged,
-/// and those of the profilers' limits.
+/// not_tabular, and those of the profilers' limits.
 [[nodiscard]] Result<HandlerResult> analyze_content(const Json& parameters, ExecutionContext& context);
 
 }  // namespace symphainy::domains::content

@@ -18,6 +18,7 @@ constexpr std::array<std::string_view, 5> kMarkers = {"NA", "N/A", "NULL", "null
 constexpr std::size_t kValueBytes = 128UL * 1024 * 1024;
 constexpr std::size_t kNumberBytes = 32UL * 1024 * 1024;
 constexpr std::size_t kMaxValueBytesPerColumn = 16UL * 1024 * 1024;
+constexpr std::size_t kMostColumns = 4'096;  // that share; values are not counted in less than 32 KiB
 
 std::size_t index_of(ValueType type) {
   return static_cast<std::size_t>(type);
@@ -48,11 +49,15 @@ Json display(std::string_view text) {
 }  // namespace
 
 ColumnLimits ColumnLimits::for_columns(std::size_t columns) noexcept {
-  columns = std::max<std::size_t>(columns, 1);
+  columns = std::clamp<std::size_t>(columns, 1, kMostColumns);
   ColumnLimits limits;
   limits.values.max_bytes = std::min(kMaxValueBytesPerColumn, kValueBytes / columns);
   limits.exact_quantiles = std::min(limits.exact_quantiles, kNumberBytes / sizeof(double) / columns);
   return limits;
+}
+
+bool is_null_marker(std::string_view cell) noexcept {
+  return null_marker(cell).has_value();
 }
 
 bool ColumnProfile::NumberBound::less_than(const NumberBound& other) const noexcept {
@@ -67,7 +72,7 @@ ColumnProfile::ColumnProfile(const ColumnLimits& limits)
     : value_counts_(limits.values), exact_quantiles_(limits.exact_quantiles) {}
 
 void ColumnProfile::add(std::string_view cell) {
-  if (cell.empty()) {
+  if (trimmed(cell).empty()) {
     ++empty_cells_;
   } else if (const std::optional<std::size_t> marker = null_marker(cell)) {
     ++marker_counts_[*marker];
@@ -100,6 +105,10 @@ std::optional<ValueType> ColumnProfile::type() const noexcept {
     return count(ValueType::datetime) > 0 ? ValueType::datetime : ValueType::date;
   }
   return count(ValueType::boolean) == all ? ValueType::boolean : ValueType::text;
+}
+
+bool ColumnProfile::numbers_within(double least, double most) const noexcept {
+  return numbers_ && numbers_->min.approximate >= least && numbers_->max.approximate <= most;
 }
 
 void ColumnProfile::add_value(std::string_view cell, const TypedValue& value) {

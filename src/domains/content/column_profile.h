@@ -25,15 +25,19 @@ struct ColumnLimits {
   std::size_t exact_quantiles = 65'536;  ///< numbers kept before quantiles are estimated
 
   /// Shares 128 MiB for values and 32 MiB for numbers among the columns: the full 65,536 numbers up
-  /// to 64 columns, and at most 16 MiB of values each. With 4,096 columns 32 KiB and 1,024 numbers
-  /// each.
+  /// to 64 columns, and at most 16 MiB of values each. With 4,096 columns or more 32 KiB and 1,024
+  /// numbers each.
   [[nodiscard]] static ColumnLimits for_columns(std::size_t columns) noexcept;
 };
 
 /// Type of a column: the one type of all its values; integers among decimals count as decimal,
 /// dates among datetimes as datetime; any other mixture is text; no values at all is empty. Nulls:
-/// empty cells; and cells that read exactly NA, N/A, NULL, null or \N, unless the column is text,
-/// where they are values like others (NA is Namibia). Not synchronized.
+/// empty cells, also with spaces and tabs in them; and cells that read exactly NA, N/A, NULL, null or
+/// \N, unless the column is text, where they are values like others (NA is Namibia). Not
+/// synchronized.
+/// Whether the cell says that there is no value: NA and the like, exactly.
+[[nodiscard]] bool is_null_marker(std::string_view cell) noexcept;
+
 class ColumnProfile {
  public:
   static constexpr std::size_t kTopValues = 10;
@@ -43,11 +47,15 @@ class ColumnProfile {
 
   /// Empty cells count as nulls.
   void add(std::string_view cell);
+  /// As many nulls: rows that do not reach this column.
+  void add_missing(std::uint64_t rows) noexcept { empty_cells_ += rows; }
 
   /// Whether the text occurred (false also when it was forgotten beyond the limits).
   [[nodiscard]] bool contains(std::string_view cell) const noexcept;
   /// nullopt: the column is empty.
   [[nodiscard]] std::optional<ValueType> type() const noexcept;
+  /// Whether it holds numbers, and all of them from `least` to `most`.
+  [[nodiscard]] bool numbers_within(double least, double most) const noexcept;
   [[nodiscard]] std::uint64_t invalid_utf8_cells() const noexcept { return invalid_utf8_; }
   [[nodiscard]] bool ascii() const noexcept { return ascii_; }
 

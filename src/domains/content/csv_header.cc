@@ -16,8 +16,23 @@ namespace {
 
 constexpr std::size_t kLongestName = 128;
 
+bool is_number(ValueType type) {
+  return type == ValueType::integer || type == ValueType::decimal;
+}
+
+bool is_null(std::string_view cell) {
+  return trimmed(cell).empty() || is_null_marker(trimmed(cell));
+}
+
 bool is_text(std::string_view cell) {
-  return !trimmed(cell).empty() && classify(cell).type == ValueType::text;
+  return !is_null(cell) && classify(cell).type == ValueType::text;
+}
+
+bool is_year_name(std::string_view cell, const ColumnProfile& column) {
+  const std::string_view text = trimmed(cell);
+  const bool is_year =
+      text.size() == 4 && classify(text).type == ValueType::integer && text >= "1900" && text <= "2100";
+  return is_year && column.type() && is_number(*column.type()) && !column.numbers_within(1900, 2100);
 }
 
 bool is_typed(const ColumnProfile& column) {
@@ -31,17 +46,26 @@ std::string numbered(std::string_view name, std::size_t number) {
 }  // namespace
 
 bool is_csv_header(std::span<const std::string> first_row, std::span<const ColumnProfile> columns, bool has_rows) {
-  if (!std::ranges::all_of(first_row, [](const auto& cell) { return trimmed(cell).empty() || is_text(cell); })) {
-    return false;
-  }
+  std::size_t texts = 0;
+  std::size_t years = 0;
+  bool text_over_values = false;
   for (std::size_t i = 0; i < first_row.size(); ++i) {
-    if (is_typed(columns[i]) && is_text(first_row[i])) return true;
+    if (is_text(first_row[i])) {
+      ++texts;
+      text_over_values = text_over_values || is_typed(columns[i]);
+    } else if (is_year_name(first_row[i], columns[i])) {
+      ++years;
+    } else if (!is_null(first_row[i])) {
+      return false;
+    }
   }
+  if (text_over_values) return true;
+  const bool all_are_names = texts + years == first_row.size();
+  if (!all_are_names || texts == 0 || years == 1) return false;
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < first_row.size(); ++i) {
     const std::string& name = first_row[i];
-    const bool usable = is_text(name) && name.size() <= kLongestName;
-    if (!usable || !names.insert(trimmed(name)).second) return false;
+    if (name.size() > kLongestName || !names.insert(trimmed(name)).second) return false;
     if (has_rows && columns[i].contains(name)) return false;
   }
   return true;

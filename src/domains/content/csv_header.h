@@ -12,14 +12,15 @@
 namespace symphainy::domains::content {
 
 /// Whether `first_row` is a header over the columns below it (as many; `has_rows`: there are any).
-/// In this order:
-///   1. A number, boolean, date or datetime in it: no header.
-///   2. Over a column that is not text, it has a text: header, even when other names are empty or
+/// A cell is null (blank, NA and the like), a text, a year name (1900 to 2100, over numbers that are
+/// not all such years), or anything else: a value. In this order:
+///   1. A value in it: no header.
+///   2. Over a column that is not text, it has a text: header, even when other names are null or
 ///      occur twice.
-///   3. Otherwise (all text, or no rows): header when its cells are not empty, all different, at
-///   most
-///      128 bytes long, and none occurs again in its own column. A table of texts without header
-///      that meets this is mistaken; nothing in it tells.
+///   3. Otherwise (texts over texts, or no rows): header when its cells are not null, all different,
+///      at most 128 bytes long, none occurs again in its own column, and there are no year names, or
+///      several and a text beside them. A table of texts without header that meets this is mistaken;
+///      nothing in it tells.
 [[nodiscard]] bool is_csv_header(std::span<const std::string> first_row, std::span<const ColumnProfile> columns,
                                  bool has_rows);
 

@@ -3,12 +3,25 @@
 #include "domains/content/csv_profile.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <utility>
 
 #include "base/try.h"
 #include "domains/content/csv_header.h"
+#include "domains/content/media_type.h"
 
 namespace symphainy::domains::content {
+namespace {
+
+constexpr std::size_t kSignatureBytes = 64;
+
+/// The media type that the first bytes give away when it is none of text; empty otherwise.
+std::string binary_type(std::string_view first_bytes) {
+  std::string type = detect_media_type({}, first_bytes.substr(0, kSignatureBytes));
+  return type == "text/plain" || type == "application/octet-stream" ? std::string() : type;
+}
+
+}  // namespace
 
 CsvProfiler::CsvProfiler(CsvOptions options)
     : options_(options),
@@ -17,11 +30,33 @@ CsvProfiler::CsvProfiler(CsvOptions options)
 
 Result<void> CsvProfiler::feed(std::string_view chunk) {
   bytes_ += chunk.size();
-  return reader_.feed(decoder_.feed(chunk));
+  return take_text(decoder_.feed(chunk));
+}
+
+Result<void> CsvProfiler::take_text(std::string_view text) {
+  if (refusal_) return std::unexpected(*refusal_);
+  if (decoder_.utf16() || text.empty()) return reader_.feed(text);
+  // The decoder lets nothing through before it has seen enough of the content, so this is its beginning.
+  if (const auto type = text_bytes_ == 0 ? binary_type(text) : std::string(); !type.empty())
+    return refuse(fmt::format("the content begins like {}", type));
+  const std::size_t nul = std::min(text.find('\0'), text.size());
+  // What is refused must not depend on how the bytes were cut: the reader judges what comes before.
+  TRY(reader_.feed(text.substr(0, nul)));
+  if (nul < text.size()) return refuse(fmt::format("byte {} is NUL", text_bytes_ + nul));
+  text_bytes_ += text.size();
+  return {};
+}
+
+Result<void> CsvProfiler::refuse(std::string_view why) {
+  refusal_ = Error{ErrorCode::invalid_argument,
+                   fmt::format("this is no table of text: {}; a profile reads CSV and TSV files", why),
+                   "not_tabular",
+                   {}};
+  return std::unexpected(*refusal_);
 }
 
 Result<Json> CsvProfiler::finish() {
-  TRY(reader_.feed(decoder_.finish()));
+  TRY(take_text(decoder_.finish()));
   TRY(reader_.finish());
   const bool header = settle_header();
   const std::uint64_t invalid_utf8 = invalid_cells(header) + decoder_.invalid_units();
@@ -46,7 +81,8 @@ void CsvProfiler::take_row(std::uint64_t row, std::span<const std::string_view> 
     take_first_row(fields);
     return;
   }
-  if (fields.size() != columns_.size()) {
+  if (fields.size() > columns_.size()) widen(fields.size(), row - 2);
+  if (fields.size() != first_row_fields_) {
     ++ragged_rows_;
     if (first_ragged_rows_.size() < kRaggedRowsKept) {
       first_ragged_rows_.push_back({row, fields.size()});
@@ -59,14 +95,24 @@ void CsvProfiler::take_row(std::uint64_t row, std::span<const std::string_view> 
 
 void CsvProfiler::take_first_row(std::span<const std::string_view> fields) {
   first_row_.assign(fields.begin(), fields.end());
+  first_row_fields_ = fields.size();
   const ColumnLimits limits = ColumnLimits::for_columns(fields.size());
   columns_.reserve(fields.size());
   for (std::size_t i = 0; i < fields.size(); ++i) columns_.emplace_back(limits);
 }
 
+void CsvProfiler::widen(std::size_t columns, std::uint64_t rows_before) {
+  // Half as much as the last time, so that they stay bounded however often a wider row comes.
+  ++widenings_;
+  const ColumnLimits limits = ColumnLimits::for_columns(columns << std::min<std::size_t>(widenings_, 12));
+  while (columns_.size() < columns) columns_.emplace_back(limits).add_missing(rows_before);
+}
+
 bool CsvProfiler::settle_header() {
   if (first_row_.empty()) return false;
-  const bool header = options_.header.value_or(is_csv_header(first_row_, columns_, reader_.rows() > 1));
+  const std::span<const ColumnProfile> named = std::span(columns_).first(first_row_.size());
+  const bool header = options_.header.value_or(is_csv_header(first_row_, named, reader_.rows() > 1));
+  first_row_.resize(columns_.size());  // with empty cells, where later rows are wider
   if (!header) {
     for (std::size_t i = 0; i < columns_.size(); ++i) columns_[i].add(first_row_[i]);
   }

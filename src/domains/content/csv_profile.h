@@ -33,11 +33,10 @@ struct CsvOptions {
 ///   byte_order_mark    boolean
 ///   delimiter, header  as detected (csv_delimiter.h, csv_header.h) or given
 ///   rows               records without the header
-///   columns            [{name, and what ColumnProfile::finish says}]: as many as the first record
-///   has
-///                      fields
+///   columns            [{name, and what ColumnProfile::finish says}]: as many as the widest record
+///                      has fields
 ///   ragged_rows        {count, first: up to 10 of {row, fields}}: records with another number of
-///                      fields. Missing fields count as nulls, surplus ones are left out.
+///                      fields than the first. Missing fields count as nulls.
 ///   quote_errors       {count, first: up to 10 of {row, error}}
 ///   blank_lines        lines without any byte; they are no records
 ///   line_endings       {cr, lf, crlf}: record ends, blank lines included
@@ -45,15 +44,17 @@ struct CsvOptions {
 /// `row` counts records from 1, the header being row 1.
 ///
 /// Limits: those of CsvLimits (1 MiB a field, 16 MiB a record, 4,096 fields), and ColumnLimits:
-/// about 160 MiB of exact figures at worst for all columns together, plus up to 16 KiB and the
-/// buffers of QuantileSketch a column once they are estimated. Not synchronized.
+/// about 160 MiB of exact figures at worst for all columns of the first record together, and three
+/// times that when later ones are wider, plus up to 16 KiB and the buffers of QuantileSketch a column
+/// once they are estimated. Not synchronized.
 class CsvProfiler {
  public:
   explicit CsvProfiler(CsvOptions options = {});
   CsvProfiler(const CsvProfiler&) = delete;  // the reader calls back into this object
   CsvProfiler& operator=(const CsvProfiler&) = delete;
 
-  /// invalid_argument as CsvReader::feed.
+  /// invalid_argument as CsvReader::feed, and with reason not_tabular: the content begins like a file
+  /// that is no text, or has a NUL (outside UTF-16).
   [[nodiscard]] Result<void> feed(std::string_view chunk);
   /// Call it once, last. An empty file has no rows and no columns.
   [[nodiscard]] Result<Json> finish();
@@ -65,7 +66,10 @@ class CsvProfiler {
     std::size_t fields;
   };
 
+  [[nodiscard]] Result<void> take_text(std::string_view text);
+  [[nodiscard]] Result<void> refuse(std::string_view why);
   void take_row(std::uint64_t row, std::span<const std::string_view> fields);
+  void widen(std::size_t columns, std::uint64_t rows_before);
   void take_first_row(std::span<const std::string_view> fields);
   [[nodiscard]] bool settle_header();
   [[nodiscard]] Json columns_json(bool header);
@@ -78,9 +82,13 @@ class CsvProfiler {
   TextDecoder decoder_;
   CsvReader reader_;
   std::uint64_t bytes_ = 0;
+  std::uint64_t text_bytes_ = 0;  // what the decoder let through
+  std::optional<Error> refusal_;
   // Kept aside until the end: whether it is a header depends on what is below it.
   std::vector<std::string> first_row_;
   std::vector<ColumnProfile> columns_;
+  std::size_t first_row_fields_ = 0;
+  std::size_t widenings_ = 0;
   std::uint64_t ragged_rows_ = 0;
   std::vector<RaggedRow> first_ragged_rows_;
 };

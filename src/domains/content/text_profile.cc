@@ -87,7 +87,7 @@ Result<Json> TextProfiler::finish() {
   Json out = Json::object({{"kind", "text"},
                            {"bytes", bytes_},
                            {"encoding", to_string(kind)},
-                           {"bom", byte_order_mark_},
+                           {"byte_order_mark", byte_order_mark_},
                            {"lines", binary ? Json() : Json(lines_)},
                            {"words", binary ? Json() : Json(words_)},
                            {"longest_line_bytes", binary ? Json() : Json(longest_line_bytes_)},

@@ -21,7 +21,7 @@ namespace symphainy::domains::content {
 ///   encoding            ascii, utf-8, utf-16le, utf-16be; binary: it has NULs, or more than one
 ///                       character in a hundred is a control character; else latin-1: a guess, when
 ///                       it is not UTF-8. The bytes that are not are then read as Latin-1.
-///   bom                 boolean
+///   byte_order_mark     boolean
 ///   lines               pieces ended by LF, CR or CRLF, and what follows the last of them
 ///   words               runs of anything but ASCII white space
 ///   longest_line_bytes  without its end; in UTF-8, whatever the encoding

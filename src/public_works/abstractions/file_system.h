@@ -72,7 +72,8 @@ class FileSystem {
   [[nodiscard]] virtual Result<std::string> canonical(const std::string& path) = 0;
   /// Names (not paths) in a directory, sorted; not_found when it does not exist.
   [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
-  /// Creates missing parents too (mode 0700) and syncs every directory that gained an entry.
+  /// Creates missing parents too (mode 0700) and syncs every directory that gained an entry; the directory's own entry
+  /// is durable on return, whoever made it.
   [[nodiscard]] virtual Result<void> create_directories(const std::string& path) = 0;
   /// Atomic: a reader sees the old file or the new one. Durable only after sync_directory of the parent.
   [[nodiscard]] virtual Result<void> rename(const std::string& from, const std::string& to) = 0;

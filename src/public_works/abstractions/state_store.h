@@ -177,6 +177,13 @@ struct StateCursor {
   std::string key;
 };
 
+/// Where a list of sessions goes on: only those behind this one, last active first, then by (tenant, session).
+struct SessionCursor {
+  std::int64_t last_us = 0;
+  std::string tenant;
+  std::string session;
+};
+
 /// apply() is called by one thread; every question may be asked from any thread.
 class StateStore {
  public:
@@ -200,7 +207,11 @@ class StateStore {
   [[nodiscard]] virtual Result<std::vector<ExecutionRow>> list_executions(const ExecutionFilter& filter) = 0;
   /// Executions that have not ended, oldest first: what recovery goes on with.
   [[nodiscard]] virtual Result<std::vector<ExecutionRow>> live_executions() = 0;
-  [[nodiscard]] virtual Result<std::vector<SessionRow>> list_sessions(const TenantScope& scope, std::size_t limit) = 0;
+  /// Last active first, behind the cursor when there is one. A session that becomes active moves to the front: from
+  /// there on no page shows it.
+  [[nodiscard]] virtual Result<std::vector<SessionRow>> list_sessions(const TenantScope& scope,
+                                                                      const std::optional<SessionCursor>& after,
+                                                                      std::size_t limit) = 0;
 
   /// Deleted keys are answered too (without a value), because their version counts on.
   [[nodiscard]] virtual Result<std::optional<StateRow>> state(const std::string& tenant, const std::string& key) = 0;

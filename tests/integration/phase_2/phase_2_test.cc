@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <optional>
+#include <pthread.h>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -521,6 +522,35 @@ TEST_F(Phase2, ACallbackMaySubmitAgainAndARefusalComesBeforeSubmitReturns) {
   });
   EXPECT_EQ(refusal, "closing");
   EXPECT_EQ(refused_on, std::this_thread::get_id());
+}
+
+// A sanitizer keeps shadow memory of every stack.
+#if defined(__has_feature)
+constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kSanitized = false;
+#endif
+
+TEST_F(Phase2, OpeningAnswersAnErrorWhenAThreadCannotBeStarted) {
+  if (kSanitized) GTEST_SKIP() << "not with sanitizers";
+  // Two such stacks do not fit into the address space.
+  constexpr std::size_t kHugeStack = std::size_t{80} << 40;
+  pthread_attr_t before;
+  pthread_attr_t huge;
+  ASSERT_EQ(pthread_getattr_default_np(&before), 0);
+  ASSERT_EQ(pthread_getattr_default_np(&huge), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&huge, kHugeStack), 0);
+  ASSERT_EQ(pthread_setattr_default_np(&huge), 0);
+  RuntimeOptions options;
+  options.data_directory = data_;
+  const auto refused = Runtime::open(options);
+  EXPECT_EQ(pthread_setattr_default_np(&before), 0);
+  pthread_attr_destroy(&huge);
+  pthread_attr_destroy(&before);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
+  EXPECT_EQ(refused.error().name(), "no_threads");
+  EXPECT_TRUE(Runtime::open(options)) << "nothing of the first attempt is left";
 }
 
 TEST_F(Phase2, AnExecutionLeftUnfinishedCompletesAsASecondAttempt) {

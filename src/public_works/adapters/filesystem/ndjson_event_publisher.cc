@@ -107,16 +107,15 @@ Result<NdjsonEventPublisher::Stream*> NdjsonEventPublisher::touch(const StreamNa
   auto found = streams_.find(name);
   if (found == streams_.end()) {
     make_room();
-    const std::string path = path_of(name);
-    TRY(std::unique_ptr<File> file, files_.open(path, mode));
-    TRY(Stream stream, recover(path, std::move(file)));
+    TRY(std::unique_ptr<File> file, files_.open(path_of(name), mode));
+    TRY(Stream stream, recover(name, std::move(file)));
     found = streams_.emplace(name, std::move(stream)).first;
   }
   found->second.last_use = ++uses_;
   return &found->second;
 }
 
-Result<NdjsonEventPublisher::Stream> NdjsonEventPublisher::recover(const std::string& path,
+Result<NdjsonEventPublisher::Stream> NdjsonEventPublisher::recover(const StreamName& name,
                                                                    std::unique_ptr<File> file) const {
   TRY(const FileStat found, file->stat());
   TRY(const std::uint64_t text_end, end_of_text(*file, found.size));
@@ -128,16 +127,19 @@ Result<NdjsonEventPublisher::Stream> NdjsonEventPublisher::recover(const std::st
     TRY(file->read_at(begin, static_cast<std::size_t>(end - 1 - begin), line));
     Result<HighWaterMark> read = read_event_mark(line);
     if (!read) {
-      return fail(ErrorCode::corrupt,
-                  fmt::format("{} at offset {}: the last line is not an event: {}", path, begin, read.error().message));
+      return fail(ErrorCode::corrupt, fmt::format("{} at offset {}: the last line is not an event: {}", path_of(name),
+                                                  begin, read.error().message));
     }
     mark = *std::move(read);
   }
-  if (end < found.size) {
-    TRY(file->truncate(end));
+  if (end < found.size) TRY(file->truncate(end));
+  // Whoever wrote this may have died before it was synced: until it is, the mark is only in the page cache.
+  const bool existed = found.size > 0;
+  if (existed) {
     TRY(file->sync_data());
+    TRY(files_.sync_directory(directory_of(name)));
   }
-  return Stream{.file = std::move(file), .size = end, .mark = std::move(mark)};
+  return Stream{.file = std::move(file), .size = end, .mark = std::move(mark), .directory_synced = existed};
 }
 
 void NdjsonEventPublisher::make_room() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Streams as files that people and tools can follow: ROOT/<tenant>/<topic>.ndjson, one CloudEvent a line. The last line
 // is the stream's mark, so file and mark cannot disagree; a line without its end is a crash's and is cut before
-// anything else.
+// anything else. What counts as published is synced: also what an earlier process wrote and did not live to sync.
 #pragma once
 
 #include <cstddef>
@@ -39,7 +39,7 @@ class NdjsonEventPublisher final : public EventPublisher {
   [[nodiscard]] std::string directory_of(const StreamName& stream) const;
   [[nodiscard]] std::string path_of(const StreamName& stream) const;
   [[nodiscard]] Result<Stream*> touch(const StreamName& name, OpenMode mode);
-  [[nodiscard]] Result<Stream> recover(const std::string& path, std::unique_ptr<File> file) const;
+  [[nodiscard]] Result<Stream> recover(const StreamName& name, std::unique_ptr<File> file) const;
   [[nodiscard]] Result<void> append(const StreamName& name, Stream& stream, std::string_view lines);
   void make_room();
 

@@ -211,8 +211,12 @@ Result<void> PosixFileSystem::create_directories(const std::string& path) {
   // Whatever mkdir says of a directory that is there already (EEXIST, or EROFS and EACCES above it), it is there.
   const int error = errno;
   TRY(const std::optional<FileStat> found, stat(path));
-  if (found && found->is_directory) return {};
-  return fail_errno(error, "create directory", path);
+  if (!found || !found->is_directory) return fail_errno(error, "create directory", path);
+  if (error != EEXIST) return {};
+  // Its maker may have died before its name was synced. A parent that cannot be opened is none that we made it in.
+  const auto parent = open_descriptor(parent_of(path), O_RDONLY | O_DIRECTORY, "open directory");
+  if (!parent) return {};
+  return synced(restarted([&] { return ::fsync(parent->get()); }), parent_of(path));
 }
 
 Result<void> PosixFileSystem::rename(const std::string& from, const std::string& to) {

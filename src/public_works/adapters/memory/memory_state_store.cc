@@ -47,6 +47,12 @@ bool matches(const ReferenceFilter& filter, const ReferenceRow& row) {
          (from_newest || std::tie(row.position, row.ordinal) < std::tie(filter.before_position, filter.before_ordinal));
 }
 
+// Last active first.
+template <typename Place>
+bool comes_before(const Place& a, const SessionRow& b) {
+  return std::tie(b.last_us, a.tenant, a.session) < std::tie(a.last_us, b.tenant, b.session);
+}
+
 }  // namespace
 
 Result<std::uint64_t> MemoryStateStore::position() {
@@ -163,15 +169,15 @@ Result<std::vector<ExecutionRow>> MemoryStateStore::live_executions() {
   return rows;
 }
 
-Result<std::vector<SessionRow>> MemoryStateStore::list_sessions(const TenantScope& scope, std::size_t limit) {
+Result<std::vector<SessionRow>> MemoryStateStore::list_sessions(const TenantScope& scope,
+                                                                const std::optional<SessionCursor>& after,
+                                                                std::size_t limit) {
   const std::scoped_lock lock(mutex_);
   std::vector<SessionRow> rows;
   for (const auto& [name, row] : sessions_) {
-    if (scope.covers(row.tenant)) rows.push_back(row);
+    if (scope.covers(row.tenant) && (!after || comes_before(*after, row))) rows.push_back(row);
   }
-  std::ranges::sort(rows, [](const SessionRow& a, const SessionRow& b) {
-    return std::tie(b.last_us, a.tenant, a.session) < std::tie(a.last_us, b.tenant, b.session);
-  });
+  std::ranges::sort(rows, [](const SessionRow& a, const SessionRow& b) { return comes_before(a, b); });
   if (rows.size() > limit) rows.resize(limit);
   return rows;
 }

@@ -32,7 +32,9 @@ class MemoryStateStore : public StateStore, public LineageStore {
   [[nodiscard]] Result<std::vector<ExecutionRow>> list_executions(const ExecutionFilter& filter) override;
   [[nodiscard]] Result<std::vector<ExecutionRow>> live_executions() override;
   /// The last active first.
-  [[nodiscard]] Result<std::vector<SessionRow>> list_sessions(const TenantScope& scope, std::size_t limit) override;
+  [[nodiscard]] Result<std::vector<SessionRow>> list_sessions(const TenantScope& scope,
+                                                              const std::optional<SessionCursor>& after,
+                                                              std::size_t limit) override;
   [[nodiscard]] Result<std::optional<StateRow>> state(const std::string& tenant, const std::string& key) override;
   [[nodiscard]] Result<std::vector<StateRow>> list_state(const TenantScope& scope, const std::string& prefix,
                                                          const StateCursor& after, std::size_t limit) override;

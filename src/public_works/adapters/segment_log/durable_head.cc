@@ -95,6 +95,9 @@ Result<KnownHead> read_durable_head(FileSystem& files, const std::string& direct
     add(in_segment);
   }
   head.newest = *std::ranges::max_element(head.slots, {}, &HeadSlot::generation);
+  head.foreign = std::ranges::any_of(head.slots, [&head](const HeadSlot& slot) {
+    return slot.store != head.newest.store || slot.timeline != head.newest.timeline;
+  });
   return head;
 }
 

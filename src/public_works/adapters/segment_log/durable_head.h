@@ -41,6 +41,7 @@ inline constexpr std::size_t kHeadSlotBytes = 8 + 8 + 16 + 16 + 8 + 32 + 4 + 4;
 struct KnownHead {
   HeadSlot newest;
   std::vector<HeadSlot> slots;  ///< all that are valid, the newest among them
+  bool foreign = false;         ///< they are not all of one store and timeline
 };
 
 /// From DIRECTORY/head and the last segment there. not_found when there is no head file; corrupt when neither of its

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/try.h"
+#include "public_works/adapters/segment_log/chain_file.h"
 #include "public_works/adapters/segment_log/segment.h"
 
 namespace symphainy::public_works {
@@ -37,7 +38,6 @@ class SegmentCheck {
  public:
   SegmentCheck(const KnownHead& known, std::string path, bool last)
       : known_(known), head_(known.newest), path_(std::move(path)), last_(last) {}
-
   /// `chain`: at the end of the segment before; nothing: as the header tells it, for join() to check.
   /// Stops behind the position `until`.
   Result<SegmentScan> run(FileSystem& files, std::optional<base::LogChain> chain, std::uint64_t until,
@@ -65,7 +65,7 @@ class SegmentCheck {
     if (chain) scan_.chain = *chain;
     TRY(const std::string_view header_bytes, reader.at(0, kSegmentHeaderBytes));
     const auto header = SegmentHeader::decode(header_bytes);
-    if (!header) return damage(0, header.error().message);
+    if (!header) return damage(0, header.error());
     if (!chain) scan_.chain = base::LogChain::behind(header->first_position - 1, header->previous_hash);
     if (header->store != head_.store || header->timeline != head_.timeline) {
       return damage(0, "the segment belongs to another store or timeline");
@@ -93,7 +93,9 @@ class SegmentCheck {
     for (const std::uint64_t offset : kSegmentHeadOffsets) {
       const std::string_view slot = head_room.substr(std::min<std::size_t>(offset, head_room.size()), kHeadSlotBytes);
       const bool unused = slot.find_first_not_of('\0') == std::string_view::npos;
-      if (!unused && !decode_head_slot(slot)) {
+      const auto written = unused ? std::nullopt : decode_head_slot(slot);
+      if (written) slots_.push_back(*written);
+      if (!unused && !written) {
         if (!may_be_torn) return offset;
         scan_.torn_head_slots.push_back(offset);
       }
@@ -122,7 +124,7 @@ class SegmentCheck {
       return batch.first_position() <= head.position && head.position <= batch.last_position() &&
              (batch.last_position() != head.position || batch.store_hash != head.store_hash);
     };
-    if (std::ranges::any_of(known_.slots, contradicts)) {
+    if (std::ranges::any_of(known_.slots, contradicts) || std::ranges::any_of(slots_, contradicts)) {
       return fail(ErrorCode::corrupt, "the store's hash chain is not the one the durable head knows");
     }
     TRY(scan_.chain.follow(batch, head_.store));
@@ -143,8 +145,9 @@ class SegmentCheck {
     // or before the head can be torn, because the head is written after the sync.
     const bool within_head = scan_.chain.position() < head_.position;
     const bool may_be_torn = last_ && !within_head && !head_.closed;
-    if (why.code == ErrorCode::corrupt && !may_be_torn) {
-      damage(scan_.segment.end_offset, why.message);
+    const bool written_whole = !why.reason.empty();  // refused, not torn: nothing of it may be cut
+    if (why.code == ErrorCode::corrupt && (written_whole || !may_be_torn)) {
+      damage(scan_.segment.end_offset, why);
       return {};
     }
     const std::uint64_t end = scan_.segment.end_offset;
@@ -168,26 +171,40 @@ class SegmentCheck {
     scan_.damage = LogDamage{path_, offset, scan_.chain.position() + 1, std::move(reason)};
     return false;
   }
+  bool damage(std::uint64_t offset, const Error& why) {
+    damage(offset, why.message);
+    if (!why.reason.empty()) scan_.damage->name = why.reason;
+    return false;
+  }
 
   const KnownHead& known_;
   const HeadSlot& head_;
   const std::string path_;
   const bool last_;
+  std::vector<HeadSlot> slots_;  // the segment's own
   SegmentScan scan_;
 };
 
 // Puts the segments together, in order, to what the log is.
 class Scan {
  public:
-  Scan(FileSystem& files, const KnownHead& known, const ScanOptions& options)
-      : files_(files), known_(known), options_(options) {}
+  /// `chain_file`, when there is one of this store: it must fit the log; with `begin_there` it is believed.
+  Scan(FileSystem& files, const KnownHead& known, const ScanOptions& options,
+       const std::optional<ChainFile>& chain_file, bool begin_there)
+      : files_(files), known_(known), options_(options), chain_file_(chain_file), begin_there_(begin_there) {}
 
   Result<LogScan> run(const std::string& directory) {
+    directory_ = directory;
     TRY(paths_, segment_paths(files_, directory));
+    if (begin_there_) TRY(pass_over_what_is_believed());
+    TRY(leave_out_what_is_trusted());
     if (options_.threads > 1) {
       TRY(all_at_once());
     } else {
       TRY(one_by_one());
+    }
+    if (!scan_.damage && known_.foreign) {
+      damage(directory + "/head", 0, "a slot of the durable head is of another store or timeline");
     }
     const HeadSlot& head = known_.newest;
     const std::string& place = paths_.empty() ? directory : paths_.back();
@@ -196,6 +213,7 @@ class Scan {
       damage(place, end,
              fmt::format("the log ends here, but the durable head says it reaches position {}", head.position));
     }
+    if (!scan_.damage && chain_file_) check_chain_file();
     if (!scan_.damage && head.closed && scan_.chain.position() > head.position) {
       damage(place, end, fmt::format("the log was closed at position {}, but goes on behind it", head.position));
     }
@@ -203,11 +221,57 @@ class Scan {
   }
 
  private:
+  // The chain then begins as the first segment's header tells it.
+  Result<void> leave_out_what_is_trusted() {
+    const auto behind = std::ranges::find_if(
+        paths_, [this](const std::string& path) { return *parse_segment_name(name_of(path)) > options_.from; });
+    const auto leave_out = std::distance(paths_.begin(), behind) - 1;
+    if (leave_out <= 0) return {};
+    paths_.erase(paths_.begin(), paths_.begin() + leave_out);
+    TRY(const auto file, files_.open(paths_.front(), OpenMode::read));
+    std::string bytes;
+    TRY(file->read_at(0, kSegmentHeaderBytes, bytes));
+    // One that is damaged is told by its check.
+    const auto header = SegmentHeader::decode(bytes);
+    if (header) scan_.chain = base::LogChain::behind(header->first_position - 1, header->previous_hash);
+    return {};
+  }
   [[nodiscard]] SegmentCheck check_of(std::size_t i) const { return {known_, paths_[i], i + 1 == paths_.size()}; }
 
+  Result<void> pass_over_what_is_believed() {
+    const std::uint64_t position = chain_file_->chain.position();
+    while (begin_ < paths_.size() && position_of(begin_) <= position) TRY(pass_over(paths_[begin_++]));
+    if (begin_ == paths_.size()) damage(directory_ + "/chain", 0, "the segment that it speaks of is missing");
+    scan_.chain = chain_file_->chain;
+    scan_.last_epoch = scan_.chain.epoch();
+    scan_.began_at_chain_file = true;
+    return {};
+  }
+
+  // A segment before the chain file's: it is there, and ours.
+  Result<void> pass_over(const std::string& path) {
+    TRY(const auto file, files_.open(path, OpenMode::read));
+    TRY(const FileStat stat, file->stat());
+    std::string bytes;
+    TRY(file->read_at(0, kSegmentHeaderBytes, bytes));
+    const auto header = SegmentHeader::decode(bytes);
+    const HeadSlot& head = known_.newest;
+    if (!header || header->store != head.store || header->timeline != head.timeline ||
+        !path.ends_with(segment_name(header->first_position))) {
+      damage(path, 0, "this is no segment of this log");
+    }
+    scan_.segments.push_back({.first_position = header ? header->first_position : 0,
+                              .path = path,
+                              .size = stat.size,
+                              .end_offset = stat.size,
+                              .marks = {}});
+    return {};
+  }
+
   Result<void> one_by_one() {
-    for (std::size_t i = 0; i < paths_.size() && !scan_.damage; ++i) {
+    for (std::size_t i = begin_; i < paths_.size() && !scan_.damage; ++i) {
       TRY(note_chain(i));
+      if (i + 1 == paths_.size()) scan_.chain_before_last = scan_.chain;
       TRY(SegmentScan found, check_of(i).run(files_, scan_.chain, UINT64_MAX, options_.visit));
       base::LogChain chain = std::move(found.chain);
       take(std::move(found));
@@ -260,15 +324,38 @@ class Scan {
     if (found.segment.end_offset > 0) scan_.segments.push_back(std::move(found.segment));
   }
 
-  // When the position asked for lies in the segment that comes next.
+  [[nodiscard]] std::uint64_t position_of(std::size_t i) const { return *parse_segment_name(name_of(paths_[i])); }
+
+  // When a position that somebody asks about lies in the segment that comes next.
   Result<void> note_chain(std::size_t i) {
-    const std::uint64_t wanted = options_.chain_at;
-    const bool here = wanted > scan_.chain.position() &&
-                      (i + 1 == paths_.size() || wanted < *parse_segment_name(name_of(paths_[i + 1])));
-    if (!here) return {};
-    TRY(SegmentScan part, check_of(i).run(files_, scan_.chain, wanted, {}));
-    if (part.chain.position() == wanted) scan_.chain_at = std::move(part.chain);
+    TRY(scan_.chain_at, chain_in(i, options_.chain_at, std::move(scan_.chain_at)));
+    if (!chain_file_ || begin_there_) return {};
+    TRY(chain_at_file_, chain_in(i, chain_file_->chain.position(), std::move(chain_at_file_)));
     return {};
+  }
+  Result<std::optional<base::LogChain>> chain_in(std::size_t i, std::uint64_t wanted,
+                                                 std::optional<base::LogChain> known) {
+    const bool here = wanted > scan_.chain.position() && (i + 1 == paths_.size() || wanted < position_of(i + 1));
+    if (!here) return known;
+    TRY(SegmentScan part, check_of(i).run(files_, scan_.chain, wanted, {}));
+    if (part.chain.position() == wanted) known = std::move(part.chain);
+    return known;
+  }
+
+  // Opening would have begun there.
+  void check_chain_file() {
+    const std::uint64_t position = chain_file_->chain.position();
+    if (scan_.chain.position() < position) {
+      return damage(paths_.empty() ? directory_ : paths_.back(),
+                    scan_.segments.empty() ? 0 : scan_.segments.back().end_offset,
+                    fmt::format("the log ends here, but the chain file says it reached position {}", position));
+    }
+    if (begin_there_ || position == 0 || options_.from > 0) return;
+    std::string told;
+    std::string found;
+    chain_file_->chain.save(told);
+    if (chain_at_file_) chain_at_file_->save(found);
+    if (told != found) damage(directory_ + "/chain", 0, "the chains are others at the position that it speaks of");
   }
 
   void damage(const std::string& path, std::uint64_t offset, std::string reason) {
@@ -278,6 +365,11 @@ class Scan {
   FileSystem& files_;
   const KnownHead& known_;
   const ScanOptions& options_;
+  const std::optional<ChainFile>& chain_file_;
+  const bool begin_there_;
+  std::string directory_;
+  std::size_t begin_ = 0;  // the first segment that is read
+  std::optional<base::LogChain> chain_at_file_;
   std::vector<std::string> paths_;
   LogScan scan_;
 };
@@ -285,13 +377,13 @@ class Scan {
 }  // namespace
 
 Error LogDamage::to_error() const {
-  return Error{
-      ErrorCode::corrupt,
-      fmt::format("{}: damaged at offset {} (position {}): {}; nothing was changed, restore a backup or keep the "
-                  "directory for repair",
-                  segment, offset, position, reason),
-      "log_damaged",
-      Json::object({{"segment", segment}, {"offset", offset}, {"position", position}, {"reason", reason}})};
+  const bool too_new = name == base::kUnknownFormat;
+  return Error{ErrorCode::corrupt,
+               fmt::format("{}: {} at offset {} (position {}): {}; nothing was changed{}", segment,
+                           too_new ? "not readable" : "damaged", offset, position, reason,
+                           too_new ? "" : ", restore a backup or keep the directory for repair"),
+               name,
+               Json::object({{"segment", segment}, {"offset", offset}, {"position", position}, {"reason", reason}})};
 }
 
 Result<std::string_view> SequentialReader::at(std::uint64_t offset, std::size_t length) {
@@ -304,7 +396,17 @@ Result<std::string_view> SequentialReader::at(std::uint64_t offset, std::size_t 
 
 Result<LogScan> scan_log(FileSystem& files, const std::string& directory, KnownHead& head, const ScanOptions& options) {
   while (true) {
-    TRY(LogScan scan, Scan(files, head, options).run(directory));
+    TRY(auto chain_file, read_chain_file(files, directory));
+    if (chain_file &&
+        (chain_file->log.store != head.newest.store || chain_file->log.timeline != head.newest.timeline)) {
+      chain_file.reset();
+    }
+    const bool begin_there = options.from_chain_file && chain_file;
+    TRY(LogScan scan, Scan(files, head, options, chain_file, begin_there).run(directory));
+    // Believing the chain file, a log may look damaged that is not, and one that is may not be told rightly.
+    if (scan.damage && begin_there) {
+      TRY(scan, Scan(files, head, options, chain_file, false).run(directory));
+    }
     if (!scan.damage || !head.newest.closed) return scan;
     // Beside a writer, what looks like damage may be the log growing behind a head that was closed when we read it.
     TRY(KnownHead now, read_durable_head(files, directory));

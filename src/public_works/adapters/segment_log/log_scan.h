@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads a log from its first segment to its end, checks everything on the way, and says where it ends: at the last
-// valid batch, with a torn tail behind it at most. Anything wrong at or before the durable head is damage. Changes
+// valid batch, with a torn tail behind it at most. Anything wrong at or before the durable head is damage, and so is a
+// batch that was written whole and is refused (base::kUnknownFormat, base::kStaleEpoch), wherever it stands. Changes
 // nothing.
 #pragma once
 
@@ -35,12 +36,16 @@ struct LogDamage {
   std::uint64_t offset = 0;
   std::uint64_t position = 0;  ///< the first position that cannot be had
   std::string reason;
+  std::string name =
+      "log_damaged";  ///< the error's reason: this, or why bytes are refused that are as they were written
 
   [[nodiscard]] Error to_error() const;
 };
 
 struct LogScan {
-  base::LogChain chain;  ///< at the end
+  base::LogChain chain;              ///< at the end
+  base::LogChain chain_before_last;  ///< at the beginning of the last segment; one thread only
+  bool began_at_chain_file = false;
   std::vector<ScannedSegment> segments;
   std::uint64_t last_epoch = 0;
   std::uint64_t torn_bytes = 0;                ///< behind the end, up to the last byte that is not zero
@@ -57,6 +62,11 @@ struct ScanOptions {
   std::size_t threads = 1;
   /// The chain as it is at this position is wanted too; it must be the end of a batch. 0: none.
   std::uint64_t chain_at = 0;
+  /// Only the segments from the one that holds this position; what lies before is taken on trust. 0: all.
+  std::uint64_t from = 0;
+  /// Begin where the chain file says, if it fits the log: what lies before is not read, only that it is there. One
+  /// thread only.
+  bool from_chain_file = false;
   /// Sees every valid batch in order (again, when the scan begins again); one thread only.
   std::function<void(const base::LogBatch&)> visit;
 };

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/log_record.h"
 #include "base/try.h"
 
 namespace symphainy::public_works {
@@ -46,7 +47,13 @@ Result<SegmentHeader> SegmentHeader::decode(std::string_view bytes) {
     return fail(
         ErrorCode::corrupt,
         fmt::format("segment format {} is newer than this release; open it with the release that wrote it", format),
-        "unknown_format");
+        std::string(base::kUnknownFormat));
+  }
+  const std::size_t used = kMagic.size() + 2 + 2 + 4 + 16 + 16 + 8 + 32;
+  const std::string_view reserved = covered.substr(used);
+  if (covered.substr(kMagic.size() + 2, 2) != std::string_view("\0\0", 2) ||
+      reserved.find_first_not_of('\0') != std::string_view::npos) {
+    return fail(ErrorCode::corrupt, "the segment header's reserved bytes are not zero");
   }
   reader.integer<std::uint16_t>();
   if (const auto offset = reader.integer<std::uint32_t>(); offset != kSegmentBatchesOffset) {

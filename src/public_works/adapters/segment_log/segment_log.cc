@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/try.h"
+#include "public_works/adapters/segment_log/chain_file.h"
 #include "public_works/adapters/segment_log/segment.h"
 
 namespace symphainy::public_works {
@@ -61,7 +62,9 @@ Result<std::unique_ptr<SegmentLog>> SegmentLog::open(FileSystem& files, Clock& c
         DurableHead::create(files, options.directory, new_uuid(clock, random), new_uuid(clock, random)));
     head = KnownHead{created.current(), {created.current()}};
   }
-  TRY(LogScan scan, scan_log(files, options.directory, *head));
+  ScanOptions how;
+  how.from_chain_file = true;
+  TRY(LogScan scan, scan_log(files, options.directory, *head, how));
   if (scan.damage) return std::unexpected(scan.damage->to_error());
   std::unique_ptr<SegmentLog> log(new SegmentLog(files, clock, random, options, head->newest));
   TRY(log->recover(std::move(scan), head->newest));
@@ -104,7 +107,9 @@ Result<void> SegmentLog::recover(LogScan scan, const HeadSlot& head) {
     TRY(current_file_->sync_data());
   }
   TRY(head_, DurableHead::open(files_, options_.directory, head));
-  return store_head();  // not closed any more, before anything is written behind it
+  TRY(store_head());  // not closed any more, before anything is written behind it
+  if (scan.began_at_chain_file || scan.segments.size() < 2) return {};
+  return store_chain(scan.chain_before_last);
 }
 
 Result<void> SegmentLog::create_segment(const base::Digest& previous_hash, std::uint64_t first_position) {
@@ -185,19 +190,18 @@ Result<void> SegmentLog::write_group(const Group& group) {
   if (head_lags()) TRY(write_head());
   buffer_.clear();
   for (const auto& batch : group) {
-    std::size_t before = buffer_.size();
-    const base::Digest previous_hash = chain_.store_hash();
-    chain_.seal(*batch, buffer_);
-    const bool fits = current_offset_ + buffer_.size() <= options_.segment_bytes;
-    if (!fits && current_offset_ + before > kSegmentBatchesOffset) {
+    const std::uint64_t end = current_offset_ + buffer_.size();
+    const bool fits = end + base::encoded_size(*batch) <= options_.segment_bytes;
+    if (!fits && end > kSegmentBatchesOffset) {
       // The old segment is synced whole before the next exists: only a last segment can be torn.
-      TRY(write_current(std::string_view(buffer_).substr(0, before)));
+      TRY(write_current(buffer_));
       TRY(current_file_->sync_data());
-      TRY(create_segment(previous_hash, batch->first_position()));
-      buffer_.erase(0, before);
-      before = 0;
+      TRY(create_segment(chain_.store_hash(), batch->first_position()));
+      TRY(store_chain(chain_));
+      buffer_.clear();
     }
-    const std::uint64_t offset = current_offset_ + before;
+    const std::uint64_t offset = current_offset_ + buffer_.size();
+    chain_.seal(*batch, buffer_);
     const std::lock_guard lock(segments_mutex_);
     auto& marks = segments_.back().marks;
     if (marks.empty() || offset - marks.back().offset >= kMarkSpacing)
@@ -237,6 +241,11 @@ Result<void> SegmentLog::store_head(bool closed) {
   TRY(head_->store(chain_.position(), chain_.store_hash(), closed));
   head_file_due_ = chain_.position() < segments_.back().first_position;
   return {};
+}
+
+// So that opening need not read what lies before the last segment.
+Result<void> SegmentLog::store_chain(const base::LogChain& chain) {
+  return write_chain_file(files_, options_.directory, {identity_, chain});
 }
 
 Result<void> SegmentLog::close() {

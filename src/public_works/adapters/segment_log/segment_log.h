@@ -32,7 +32,8 @@ struct SegmentLogOptions {
 
 class SegmentLog final : public EventLog {
  public:
-  /// Opening is read-only until everything is verified; then a torn tail is cut (overwritten with zeros).
+  /// Opening is read-only until what it reads is verified; then a torn tail is cut (overwritten with zeros). It reads
+  /// the last segment; earlier ones must be there, and are checked when they are read, and by scan_log().
   [[nodiscard]] static Result<std::unique_ptr<SegmentLog>> open(FileSystem& files, Clock& clock, Random& random,
                                                                 const SegmentLogOptions& options);
   ~SegmentLog() override;
@@ -65,6 +66,7 @@ class SegmentLog final : public EventLog {
   [[nodiscard]] bool head_lags() const { return head_->current().position < chain_.position(); }
   [[nodiscard]] Result<void> write_head();
   [[nodiscard]] Result<void> store_head(bool closed = false);
+  [[nodiscard]] Result<void> store_chain(const base::LogChain& chain);
   void stop(const Error& error);
   [[nodiscard]] std::vector<Segment> segments_from(std::uint64_t position) const;
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <random>
@@ -21,13 +22,20 @@
 #include "base/bytes.h"
 #include "base/try.h"
 #include "public_works/adapters/sqlite/sqlite_database.h"
+#include "public_works/adapters/sqlite/temporary_space.h"
 
 namespace symphainy::public_works {
 namespace {
 
 constexpr std::size_t kMaxAnswerBytes = 64 * 1024 * 1024;
-constexpr int kMaxValueBytes = 16 * 1024 * 1024;
-constexpr int kMaxStatementBytes = 1024 * 1024;
+// Memory is bounded by what a statement can hold at once: its values, whose number and size are limited here, SQLite's
+// caches, and what sorting reads back of the temporary files. Whatever grows with the rows goes to those files.
+constexpr int kMaxValueBytes = 4 * 1024 * 1024;
+constexpr std::uint64_t kMaxTemporaryBytes = 256 * 1024 * 1024;
+constexpr int kMaxColumns = 100;
+constexpr int kMaxExpressionDepth = 100;
+constexpr int kMaxCompoundSelects = 50;
+constexpr int kMaxStatementBytes = 64 * 1024;
 constexpr int kMaxLikePatternBytes = 1024;
 constexpr int kInstructionsBetweenLooksAtTheClock = 1000;
 
@@ -74,7 +82,8 @@ bool is_tenant_view(const char* table) noexcept {
 /// One question's connection, and what its authorizer and its clock go by.
 class Question {
  public:
-  Question(std::string path, const TenantScope& scope) : path_(std::move(path)), scope_(scope) {}
+  Question(std::string path, const TenantScope& scope)
+      : path_(std::move(path)), scope_(scope), temporary_space_(kMaxTemporaryBytes) {}
   Question(const Question&) = delete;
   Question& operator=(const Question&) = delete;
   ~Question() { sqlite3_close(connection_); }
@@ -96,6 +105,7 @@ class Question {
 
   std::string path_;
   const TenantScope& scope_;
+  TemporarySpace temporary_space_;
   sqlite3* connection_ = nullptr;
   std::string attached_as_;
   std::vector<std::string> attached_tables_;
@@ -164,20 +174,24 @@ Result<void> Question::open() {
   const std::string name = of_one_tenant ? ":memory:" : path_;
   const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI |
                     (of_one_tenant ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY : SQLITE_OPEN_READONLY);
-  if (const int code = sqlite3_open_v2(name.c_str(), &connection_, flags, nullptr); code != SQLITE_OK) {
+  if (const int code = sqlite3_open_v2(name.c_str(), &connection_, flags, bounded_temporary_vfs()); code != SQLITE_OK) {
     return std::unexpected(sqlite_error(code, sqlite3_errstr(code), path_));
   }
   sqlite3_busy_timeout(connection_, 1000);
   sqlite3_db_config(connection_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(connection_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   // The JSON tables come into being when first used, which the authorizer would refuse.
-  TRY(run("PRAGMA temp_store=MEMORY; SELECT 1 FROM json_each('[]'), json_tree('[]')"));
+  TRY(run("PRAGMA temp_store=FILE; PRAGMA cache_size=-4096; SELECT 1 FROM json_each('[]'), json_tree('[]')"));
   if (of_one_tenant) {
     TRY(attach_for(*scope_.tenant()));
   } else {
     TRY(run("PRAGMA query_only=ON"));
   }
   sqlite3_limit(connection_, SQLITE_LIMIT_LENGTH, kMaxValueBytes);
+  sqlite3_limit(connection_, SQLITE_LIMIT_COLUMN, kMaxColumns);
+  sqlite3_limit(connection_, SQLITE_LIMIT_EXPR_DEPTH, kMaxExpressionDepth);
+  sqlite3_limit(connection_, SQLITE_LIMIT_COMPOUND_SELECT, kMaxCompoundSelects);
+  sqlite3_limit(connection_, SQLITE_LIMIT_FUNCTION_ARG, kMaxColumns);
   sqlite3_limit(connection_, SQLITE_LIMIT_SQL_LENGTH, kMaxStatementBytes);
   sqlite3_limit(connection_, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, kMaxLikePatternBytes);
   sqlite3_limit(connection_, SQLITE_LIMIT_WORKER_THREADS, 0);
@@ -193,6 +207,7 @@ Result<void> Question::open() {
 Result<void> Question::attach_for(const std::string& tenant) {
   attached_as_ = drawn_name();
   TRY(run("ATTACH " + quoted(read_only_uri(path_)) + " AS " + attached_as_));
+  TRY(run("PRAGMA " + attached_as_ + ".cache_size=-4096"));
   const std::string tables = "SELECT name FROM " + attached_as_ + ".sqlite_schema WHERE type = 'table'";
   const int code = sqlite3_exec(
       connection_, tables.c_str(),
@@ -270,6 +285,13 @@ Error Question::refusal() const {
       message.erase(at, prefix.size());
     }
   }
+  if (code == SQLITE_FULL) {
+    return Error{ErrorCode::invalid_argument,
+                 "SQL: the question needs more than 256 MiB of temporary space; ask for less of it",
+                 "temporary_space",
+                 {}};
+  }
+  if (code == SQLITE_TOOBIG) return Error{ErrorCode::invalid_argument, "SQL: " + message, "value_too_large", {}};
   const bool of_the_database = code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_BUSY ||
                                code == SQLITE_IOERR || code == SQLITE_CANTOPEN;
   if (of_the_database) return sqlite_error(code, message, path_);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Questions in SQL to state.db (`symphainy sql`): read-only, limited in time and size, and within one tenant unless
-// asked by the operator. Each question has a connection of its own, which nothing it does outlives.
+// Questions in SQL to state.db (`symphainy sql`): read-only, limited in time, memory and size, and within one tenant
+// unless asked by the operator. Each question has a connection of its own, which nothing it does outlives.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ struct SqlResult {
 
 /// Answers at most `max_rows` rows of exactly one statement. With one tenant the tables that have tenants show only its
 /// rows, `registrations` shows all, and nothing else can be read. A refused, wrong or too long question is
-/// `invalid_argument` (reasons "time_limit", "answer_too_large", else none).
+/// `invalid_argument` (reasons "time_limit", "answer_too_large", "value_too_large", "temporary_space", else none).
 [[nodiscard]] Result<SqlResult> query_database(const std::string& path, const TenantScope& scope,
                                                const std::string& sql, std::size_t max_rows, int timeout_ms);
 

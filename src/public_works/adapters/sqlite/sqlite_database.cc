@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "public_works/adapters/sqlite/sqlite_database.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 #include <utility>
 
 #include "base/try.h"
@@ -12,7 +14,18 @@ namespace {
 // Readers of other processes hold locks for microseconds; only a checkpoint's end can make anybody wait.
 constexpr int kBusyTimeoutMs = 5000;
 
+// SQLite would create it readable by everybody. What it puts beside it (-wal, -shm) gets the database's own mode. A
+// file that is there already is not touched: closing it would drop the locks that this process holds on it.
+void create_for_owner_only(const std::string& path) noexcept {
+  const int created = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (created >= 0) ::close(created);  // why it failed otherwise, SQLite says
+}
+
 }  // namespace
+
+void stop_counting_sqlite_memory() noexcept {
+  static_cast<void>(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0));
+}
 
 Error sqlite_error(int code, std::string_view sqlite_message, const std::string& path) {
   std::string message = "database " + path + ": ";
@@ -101,13 +114,11 @@ SqliteDatabase::SqliteDatabase(std::string path, sqlite3* connection) noexcept
     : path_(std::move(path)), connection_(connection) {}
 
 Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::open(const std::string& path, SqliteMode mode) {
-  // SQLite counts its memory under one mutex for all threads, which nobody reads here. In a program that has used
-  // SQLite before, this changes nothing.
-  [[maybe_unused]] static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   // No mutex: a connection belongs to one thread at a time.
   const int flags =
       SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
       (mode == SqliteMode::read_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
+  if (mode == SqliteMode::read_write) create_for_owner_only(path);
   sqlite3* connection = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &connection, flags, nullptr);
   if (code != SQLITE_OK) {

@@ -4,7 +4,8 @@
 //
 // Rows are appended in log order, and an index on (a, b) ends with the row's key, so that "newest of a tenant" needs no
 // column of its own. Each index costs about 1 us for each row of the fold: one is added for a question, never on
-// suspicion. A change here raises kSchemaVersion: state.db is then dropped and built again from the log.
+// suspicion. A change here raises kSchemaVersion: state.db is then dropped and built again from the log. So does a
+// record type, record version or feature level that the fold learns: an older release then folds anew, and refuses it.
 #pragma once
 
 #include <string_view>

@@ -189,14 +189,22 @@ Result<std::vector<ExecutionRow>> SqliteStateStore::live_executions() {
   return read_rows<ExecutionRow>(statement, read_execution);
 }
 
-Result<std::vector<SessionRow>> SqliteStateStore::list_sessions(const TenantScope& scope, std::size_t limit) {
+Result<std::vector<SessionRow>> SqliteStateStore::list_sessions(const TenantScope& scope,
+                                                                const std::optional<SessionCursor>& after,
+                                                                std::size_t limit) {
   TRY(const Reader database, reader());
-  TRY(SqliteStatement statement, database->prepare(std::string("SELECT tenant, session, first_us, last_us, executions"
-                                                               " FROM sessions") +
-                                                   (scope.tenant() ? " WHERE tenant = ?2" : "") +
-                                                   " ORDER BY last_us DESC, tenant, session LIMIT ?1"));
+  std::string sql = "SELECT tenant, session, first_us, last_us, executions FROM sessions WHERE TRUE";
+  if (scope.tenant()) sql += " AND tenant = ?2";
+  if (after) sql += " AND (last_us < ?3 OR (last_us = ?3 AND (tenant, session) > (?4, ?5)))";
+  sql += " ORDER BY last_us DESC, tenant, session LIMIT ?1";
+  TRY(SqliteStatement statement, database->prepare(sql));
   statement.bind(1, row_limit(limit));
   if (scope.tenant()) statement.bind(2, *scope.tenant());
+  if (after) {
+    statement.bind(3, after->last_us);
+    statement.bind(4, after->tenant);
+    statement.bind(5, after->session);
+  }
   return read_rows<SessionRow>(statement, [](const SqliteStatement& row) {
     return SessionRow{.tenant = std::string(row.text(0)),
                       .session = std::string(row.text(1)),

@@ -33,7 +33,12 @@ ThreadExecutor::ThreadExecutor(const Clock& clock, std::size_t threads, std::str
   for (std::size_t i = 0; i < threads; ++i) {
     const std::string number = is_strand_ ? std::string() : std::to_string(i);
     const std::string full = std::string(name.substr(0, kThreadNameBytes - number.size())) + number;
-    threads_.emplace_back([this] { serve(); });
+    try {
+      threads_.emplace_back([this] { serve(); });
+    } catch (...) {
+      stop();  // no destructor runs, and those that were started use what is about to go
+      throw;
+    }
     // A name is for people; a thread without one works as well.
     static_cast<void>(::pthread_setname_np(threads_.back().native_handle(), full.c_str()));
   }

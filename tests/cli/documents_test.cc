@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every command line that README.md, the guides and the program's own help show is run, in a directory that has what
+// they speak of, and must succeed.
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "symphainy/runtime.h"
+
+#include "program.h"
+
+namespace symphainy::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// The lines of a Markdown document's shell blocks that call the program.
+std::vector<std::string> commands_of(const fs::path& document) {
+  std::vector<std::string> commands;
+  bool in_shell = false;
+  std::istringstream text(read_file(document));
+  for (std::string line; std::getline(text, line);) {
+    if (line.starts_with("```"))
+      in_shell = line == "```sh" || line == "```bash";
+    else if (in_shell && std::regex_search(line, std::regex(R"((^|[|(] ?)symphainy )")))
+      commands.push_back(line);
+  }
+  return commands;
+}
+
+Task<Result<HandlerResult>> take_note(const Intent&, ExecutionContext& context) {
+  if (auto put = context.put_state("policies/latest", Json(1)); !put) co_return std::unexpected(put.error());
+  co_return HandlerResult{};
+}
+
+class Documents : public ProgramTest {
+ protected:
+  void SetUp() override {
+    const fs::path source = SYMPHAINY_SOURCE_DIR;
+    fs::create_directory(directory_ / "examples");
+    fs::copy_file(source / "examples/policies.csv", directory_ / "examples/policies.csv");
+    fs::copy_file(source / "examples/policies.csv", directory_ / "policies.csv");
+    fs::create_directory(directory_ / "bin");
+    fs::create_symlink(SYMPHAINY_BINARY, directory_ / "bin/symphainy");
+    write_file("intents.ndjson", R"({"intent_type":"ingest_file","parameters":{"path":"policies.csv"}})"
+                                 "\n");
+    take_state();
+    fill_store();
+    // What a person has who made a key, a checkpoint and a bundle before.
+    for (const char* line :
+         {"symphainy key create audit.key", "symphainy wal checkpoint --key audit.key > monday.checkpoint",
+          "symphainy wal export --key audit.key --out acme.bundle"})
+      run_line(line, std::string("preparation: ") + line);
+    execution_ = first_id("execution", "executions", "execution_id");
+    reference_ = first_id("reference", "references", "reference_id");
+  }
+
+  void take_state() {
+    RuntimeOptions options;
+    options.data_directory = directory_ / "data";
+    const auto runtime = Runtime::open(options);
+    ASSERT_TRUE(runtime) << runtime.error().message;
+    ASSERT_TRUE((*runtime)->register_intent({.intent_type = "note.take"}, "notes", "take", take_note));
+    ASSERT_TRUE((*runtime)->execute(Intent::create("note.take", "acme", "s", "s", {"user", "u"})));
+    ASSERT_TRUE((*runtime)->close());
+  }
+
+  std::string first_id(const std::string& command, const std::string& list, const std::string& member) {
+    const Json rows = run({command, "list", "--data", "data", "--tenant", "acme", "-o", "json"}).json();
+    return text(rows.find(list)->at(0), member);
+  }
+
+  /// What stands for something in an example, replaced by something that is there.
+  std::string made_real(std::string line) const {
+    const std::vector<std::pair<const char*, std::string>> replacements{
+        {R"(\bexecution (show|why) ID\b)", "execution $1 " + execution_},
+        {R"(\breference show ID\b)", "reference show " + reference_},
+        {R"(\bwhy ID\b)", "why " + execution_},
+        {R"(\bREFERENCE\b)", reference_},
+        {R"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b)", execution_},
+        {R"([0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8e0a-[0-9a-f]{12}\b)", reference_},
+        {R"(\bKEY\b)", "policies/latest"},
+        {R"(\bTYPE\b)", "analyze_content"},
+        {R"( --seconds \S+)", ""},
+        {R"(\bsymphainy bench\b)", "symphainy bench --seconds 0.1"},
+        {R"((> |--out )(monday\.checkpoint|acme\.bundle))", "$1new-$2"},
+        {R"(/srv/files)", "."},
+        {R"(/mnt/fast/|/etc/bash_completion\.d/|/secure/place/)", "./new-"}};
+    for (const auto& [pattern, replacement] : replacements)
+      line = std::regex_replace(line, std::regex(pattern), replacement);
+    return line;
+  }
+
+  void expect_to_run(const std::string& line, const std::string& from) {
+    run_line(made_real(line), from + ": " + line);
+  }
+
+  void run_line(const std::string& line, const std::string& told) {
+    write_file("example.sh", "set -euo pipefail\nexport SYMPHAINY_DATA=data SYMPHAINY_TENANT=acme\n" + line + "\n");
+    const std::string& home = directory_.path();
+    const std::string command =
+        "cd " + home + " && PATH=" + home + "/bin:$PATH TMPDIR=" + home + " bash example.sh > said 2>&1 < /dev/null";
+    EXPECT_EQ(std::system(command.c_str()), 0) << told << "\n" << read_file(directory_ / "said");
+  }
+
+  std::string execution_;
+  std::string reference_;
+};
+
+TEST_F(Documents, ShowCommandsThatRun) {
+  const fs::path source = SYMPHAINY_SOURCE_DIR;
+  std::vector<fs::path> documents{source / "README.md"};
+  for (const auto& entry : fs::directory_iterator(source / "docs/guides")) documents.push_back(entry.path());
+  for (const fs::path& document : documents) {
+    const auto commands = commands_of(document);
+    EXPECT_FALSE(commands.empty() && document == documents.front());
+    for (const std::string& line : commands) expect_to_run(line, document.filename().string());
+  }
+}
+
+TEST_F(Documents, TheHelpOfEveryCommandShowsExamplesThatRun) {
+  const std::string script = run({"completion", "bash"}).out;
+  const std::regex command(R"re(\n    "([a-z ]*)"\) words=)re");
+  std::size_t examples = 0;
+  for (std::sregex_iterator found(script.begin(), script.end(), command), end; found != end; ++found) {
+    std::istringstream words((*found)[1].str() + " --help");
+    const Arguments arguments{std::istream_iterator<std::string>(words), {}};
+    const std::string help = run(arguments).out;
+    std::istringstream lines(help.substr(std::min(help.find("Examples:\n"), help.size())));
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.contains("symphainy ")) continue;
+      ++examples;
+      expect_to_run(line, "symphainy " + (*found)[1].str() + " --help");
+    }
+  }
+  EXPECT_GT(examples, 30U);
+}
+
+}  // namespace
+}  // namespace symphainy::tests
