@@ -240,7 +240,7 @@ Result<Json> verify_bundle(const std::string& path, const VerifyOptions& options
 Result<std::string> create_signing_key(const std::string& path) {
   public_works::PosixFileSystem files;
   const base::SigningKey key = base::SigningKey::create();
-  const std::string digits = hex_of(key.public_key());
+  std::string digits = hex_of(key.public_key());
   for (const auto& [name, content] : {std::pair(path, key.to_pem()), std::pair(path + ".pub", digits + "\n")}) {
     TRY(const auto file, files.open(name, OpenMode::create_new));
     TRY(file->write_at(0, content));

@@ -37,7 +37,10 @@ std::optional<Uuid> Uuid::parse(std::string_view text) noexcept {
   Uuid id;
   std::size_t at = 0;
   for (char& byte : id.bytes) {
-    if (std::ranges::find(kDashes, at) != kDashes.end() && text[at++] != '-') return std::nullopt;
+    if (std::ranges::find(kDashes, at) != kDashes.end()) {
+      if (text[at] != '-') return std::nullopt;
+      ++at;
+    }
     const auto value = hex_byte(text.substr(at, 2));
     if (!value) return std::nullopt;
     byte = *value;

@@ -12,6 +12,8 @@ namespace {
 
 // What was under way when the second signal came may or may not have happened.
 constexpr int kUnknownOutcome = 4;
+// Wakes the waiting thread when nobody waits for signals any more.
+constexpr int kWake = SIGUSR2;
 
 }  // namespace
 
@@ -24,13 +26,14 @@ StopSignal::StopSignal() {
   sigemptyset(&signals_);
   sigaddset(&signals_, SIGINT);
   sigaddset(&signals_, SIGTERM);
+  sigaddset(&signals_, kWake);
   ::pthread_sigmask(SIG_BLOCK, &signals_, &blocked_before_);
   waiter_ = std::thread([this] { wait_for_signals(); });
 }
 
 StopSignal::~StopSignal() {
   closing_ = true;
-  ::pthread_kill(waiter_.native_handle(), SIGTERM);
+  ::pthread_kill(waiter_.native_handle(), kWake);
   waiter_.join();
   ::pthread_sigmask(SIG_SETMASK, &blocked_before_, nullptr);
   ::close(wake_read_);
@@ -41,6 +44,7 @@ void StopSignal::wait_for_signals() {
   while (true) {
     int signal = 0;
     if (::sigwait(&signals_, &signal) != 0 || closing_) return;
+    if (signal == kWake) continue;  // from somebody else
     if (raised_.exchange(true)) ::_exit(kUnknownOutcome);
     [[maybe_unused]] const auto written = ::write(wake_write_, "x", 1);
   }
