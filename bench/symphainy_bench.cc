@@ -85,7 +85,7 @@ int run(const std::string& json_file, double seconds) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  symphainy::app::set_up_process();
+  symphainy::app::stop_counting_memory();
   std::string json_file;
   double seconds = 5;
   for (int i = 1; i + 1 < argc; i += 2) {

@@ -5,7 +5,7 @@
 
 namespace symphainy::app {
 
-void set_up_process() noexcept {
+void stop_counting_memory() noexcept {
   public_works::stop_counting_sqlite_memory();
 }
 

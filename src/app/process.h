@@ -4,7 +4,8 @@
 
 namespace symphainy::app {
 
-/// Before anything else uses SQLite.
-void set_up_process() noexcept;
+/// SQLite counts its memory under one mutex for all threads, which slows a busy runtime. Nothing needs the count but
+/// StoreReader::sql, for its limit of memory. Before anything else uses SQLite.
+void stop_counting_memory() noexcept;
 
 }  // namespace symphainy::app

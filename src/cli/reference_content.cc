@@ -22,10 +22,8 @@ std::unexpected<Error> damaged(const Reference& reference, std::string_view how)
 }
 
 Result<std::unique_ptr<ContentSource>> open(const ScopedReader& reader, const Reference& reference) {
-  // Opening content only reads the log, though it asks for one that could be written.
-  auto& log = const_cast<public_works::EventLog&>(reader.store->log());
-  auto content =
-      runtime::open_content({reader.store->state(), log, reader.store->artifacts()}, reference.tenant_id, reference);
+  auto content = runtime::open_content({reader.store->state(), reader.store->log(), reader.store->artifacts()},
+                                       reference.tenant_id, reference);
   if (!content && content.error().code == ErrorCode::not_found) return damaged(reference, "is missing from the store");
   if (content && (*content)->size() != reference.size)
     return damaged(reference, fmt::format("is {} bytes long, not {}", (*content)->size(), reference.size));

@@ -30,7 +30,7 @@ namespace symphainy::runtime {
 
 struct ContentStores {
   public_works::StateStore& state;
-  public_works::EventLog& log;
+  const public_works::EventLog& log;
   public_works::ArtifactStore& artifacts;
 };
 

@@ -374,6 +374,20 @@ TEST_F(SqlQueryTest, AQuestionThatGathersMuchMeetsItsLimitOfSpaceWithLittleMemor
   EXPECT_TRUE(again) << again.error().message;
 }
 
+// SQLite makes every constant first, and keeps all of them.
+TEST_F(SqlQueryTest, AStatementOfManyLargeValuesMeetsItsLimitOfMemory) {
+  std::string sql = "SELECT 1";
+  for (int column = 0; column < 20; ++column) {
+    sql += ", length(max(''";
+    for (int i = 0; i < 90; ++i) sql += ", hex(zeroblob(" + std::to_string(2'000'000 - column * 100 - i) + "))";
+    sql += "))";
+  }
+  peak_mib();
+  const std::uint64_t before = peak_mib();
+  EXPECT_EQ(ask(sql + " FROM executions", 60'000).error().reason, "memory_limit");
+  EXPECT_LT(peak_mib(), before + 1'300);
+}
+
 TEST_F(SqlQueryTest, AValueTooLargeIsRefused) {
   for (const std::string sql : {"SELECT zeroblob(8000000)", "SELECT length(hex(zeroblob(4000000)))"}) {
     EXPECT_EQ(ask(sql).error().reason, "value_too_large") << sql;

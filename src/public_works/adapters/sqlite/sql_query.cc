@@ -28,8 +28,9 @@ namespace symphainy::public_works {
 namespace {
 
 constexpr std::size_t kMaxAnswerBytes = 64 * 1024 * 1024;
-// Memory is bounded by what a statement can hold at once: its values, whose number and size are limited here, SQLite's
-// caches, and what sorting reads back of the temporary files. Whatever grows with the rows goes to those files.
+// Whatever grows with the rows goes to temporary files. What a statement holds at once besides (its values, SQLite's
+// caches, what sorting reads back) is small for any honest one; by SQLite's count of its memory the others are ended.
+constexpr std::int64_t kMaxMemoryBytes = 512 * 1024 * 1024;
 constexpr int kMaxValueBytes = 4 * 1024 * 1024;
 constexpr std::uint64_t kMaxTemporaryBytes = 256 * 1024 * 1024;
 constexpr int kMaxColumns = 100;
@@ -37,7 +38,7 @@ constexpr int kMaxExpressionDepth = 100;
 constexpr int kMaxCompoundSelects = 50;
 constexpr int kMaxStatementBytes = 64 * 1024;
 constexpr int kMaxLikePatternBytes = 1024;
-constexpr int kInstructionsBetweenLooksAtTheClock = 1000;
+constexpr int kInstructionsBetweenLooks = 100;  // at the clock and the memory: each may make a value of 4 MiB
 
 struct TenantView {
   const char* table;
@@ -110,7 +111,9 @@ class Question {
   std::string attached_as_;
   std::vector<std::string> attached_tables_;
   std::chrono::steady_clock::time_point deadline_;
+  std::int64_t memory_before_ = 0;
   bool out_of_time_ = false;
+  bool out_of_memory_ = false;
   std::size_t answer_bytes_ = 0;
 };
 
@@ -333,12 +336,14 @@ Result<void> Question::add_row(sqlite3_stmt* statement, SqlResult& answer) {
 
 Result<SqlResult> Question::ask(const std::string& sql, std::size_t max_rows, int timeout_ms) {
   deadline_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  memory_before_ = sqlite3_memory_used();
   sqlite3_progress_handler(
-      connection_, kInstructionsBetweenLooksAtTheClock,
+      connection_, kInstructionsBetweenLooks,
       [](void* self) {
         auto* question = static_cast<Question*>(self);
         question->out_of_time_ = std::chrono::steady_clock::now() >= question->deadline_;
-        return question->out_of_time_ ? 1 : 0;
+        question->out_of_memory_ = sqlite3_memory_used() - question->memory_before_ > kMaxMemoryBytes;
+        return question->out_of_time_ || question->out_of_memory_ ? 1 : 0;
       },
       this);
   TRY(const Statement statement, prepare_only_statement(sql));
@@ -350,6 +355,9 @@ Result<SqlResult> Question::ask(const std::string& sql, std::size_t max_rows, in
   while (answer.rows.size() < max_rows) {
     const int code = sqlite3_step(statement.get());
     if (code == SQLITE_DONE) break;
+    if (out_of_memory_) {
+      return fail(ErrorCode::invalid_argument, "SQL: the question needs more than 512 MiB of memory", "memory_limit");
+    }
     if (out_of_time_) {
       return fail(ErrorCode::invalid_argument,
                   "SQL: the time limit of " + std::to_string(timeout_ms) + " ms has passed", "time_limit");

@@ -21,7 +21,8 @@ struct SqlResult {
 
 /// Answers at most `max_rows` rows of exactly one statement. With one tenant the tables that have tenants show only its
 /// rows, `registrations` shows all, and nothing else can be read. A refused, wrong or too long question is
-/// `invalid_argument` (reasons "time_limit", "answer_too_large", "value_too_large", "temporary_space", else none).
+/// `invalid_argument` (reasons "time_limit", "answer_too_large", "value_too_large", "temporary_space", "memory_limit",
+/// else none). The limit of memory holds where SQLite counts its memory, as it does unless a program turned that off.
 [[nodiscard]] Result<SqlResult> query_database(const std::string& path, const TenantScope& scope,
                                                const std::string& sql, std::size_t max_rows, int timeout_ms);
 

@@ -19,8 +19,8 @@ namespace symphainy::public_works {
 
 enum class SqliteMode { read_write, read_only };
 
-/// SQLite counts its memory under one mutex for all threads. A program in which nobody reads the count turns that off
-/// here, before any use of SQLite; it holds for the whole process, so the library does not do it by itself.
+/// SQLite counts its memory under one mutex for all threads. A program in which nobody reads the count (query_database
+/// does) turns that off here, before any use of SQLite; it holds for the whole process, so the library does not do it.
 void stop_counting_sqlite_memory() noexcept;
 
 /// What an SQLite result code means to the caller. `path` names the database in the message.
