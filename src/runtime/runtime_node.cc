@@ -10,18 +10,18 @@
 #include "base/json_writer.h"
 #include "base/try.h"
 #include "runtime/spawn.h"
+#include "runtime/wal_record.h"
 
 namespace symphainy::runtime {
 namespace {
 
-constexpr std::uint64_t kFeatureLevel = 1;
 constexpr std::int64_t kFoldLingerUs = 20'000;
 
 std::string store_created_payload() {
   std::string payload;
   base::JsonWriter(payload)
       .begin_object()
-      .member("feature_level", kFeatureLevel)
+      .member("feature_level", kKnownFeatureLevel)
       .member("release", kVersion)
       .end_object();
   return payload;

@@ -30,15 +30,17 @@ namespace {
 constexpr std::size_t kMaxAnswerBytes = 64 * 1024 * 1024;
 // Whatever grows with the rows goes to temporary files. What a statement holds at once besides (its values, SQLite's
 // caches, what sorting reads back) is small for any honest one; by SQLite's count of its memory the others are ended.
+// It is only looked at where a statement loops, so the values that its text alone can make are bounded by the text's
+// length.
 constexpr std::int64_t kMaxMemoryBytes = 512 * 1024 * 1024;
-constexpr int kMaxValueBytes = 4 * 1024 * 1024;
+constexpr int kMaxValueBytes = 2 * 1024 * 1024;
 constexpr std::uint64_t kMaxTemporaryBytes = 256 * 1024 * 1024;
 constexpr int kMaxColumns = 100;
 constexpr int kMaxExpressionDepth = 100;
 constexpr int kMaxCompoundSelects = 50;
-constexpr int kMaxStatementBytes = 64 * 1024;
+constexpr int kMaxStatementBytes = 8 * 1024;
 constexpr int kMaxLikePatternBytes = 1024;
-constexpr int kInstructionsBetweenLooks = 100;  // at the clock and the memory: each may make a value of 4 MiB
+constexpr int kInstructionsBetweenLooks = 100;  // at the clock and the memory: each may make a value
 
 struct TenantView {
   const char* table;
