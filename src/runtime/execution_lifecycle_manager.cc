@@ -25,6 +25,7 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::execute(Intent intent) 
   if (!acceptance) co_return std::unexpected(acceptance.error());
   if (acceptance->refusal) co_return co_await reject(intent.to_json(), *acceptance->refusal);
   if (acceptance->seen_before) co_return co_await first_result(*std::move(acceptance->seen_before));
+  if (auto room = parts_.log.room(); !room) co_return std::unexpected(room.error());
 
   auto execution = create_execution(std::move(intent), *std::move(acceptance));
   if (!execution) co_return std::unexpected(execution.error());

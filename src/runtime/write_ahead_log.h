@@ -55,6 +55,8 @@ class WriteAheadLog final : public public_works::EventLogListener {
   Durable durable(std::uint64_t position) noexcept { return {*this, position}; }
 
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
+  /// See EventLog::room().
+  [[nodiscard]] Result<void> room() const { return log_.room(); }
   [[nodiscard]] const std::optional<Error>& stopped() const noexcept { return stopped_; }
   [[nodiscard]] public_works::EventLog& log() noexcept { return log_; }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nothing reported durable is lost: a disk fails or loses its unsynced bytes at every sync.
+#include <chrono>
+#include <thread>
+
 #include "segment_log_fixture.h"
 #include "unreliable_file_system.h"
 
@@ -143,6 +146,37 @@ TEST(SegmentLogFailure, OfAnySyncStopsTheLogOnceAndLosesNothingReported) {
       ASSERT_GE(opening.batches.size(), reported.size());
     }
   }
+}
+
+// Half a segment is kept for ending what has begun.
+TEST(SegmentLogRoom, IsRefusedToNewWorkBeforeTheDiskIsFullAndComesBackByItself) {
+  constexpr std::uint64_t kSegmentRoom = 64 * 1024;
+  MemoryFileSystem memory;
+  UnreliableFileSystem files(memory);
+  Writer writer(files, kSegmentRoom);
+  ASSERT_TRUE(writer.append("first"));
+  EXPECT_TRUE(writer.log().room());
+  files.limit_growth(10'000);  // not enough for another segment
+  std::size_t appended = 1;
+  while (writer.log().room() && appended < 120) {
+    ASSERT_TRUE(writer.append(std::string(400, 'x')));
+    ++appended;
+  }
+  const auto refused = writer.log().room();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
+  EXPECT_EQ(refused.error().reason, "no_space");
+  EXPECT_THAT(refused.error().message, HasSubstr("no space left on device"));
+  EXPECT_LT(appended, 100U) << "it is told while there is room for what has begun";
+  EXPECT_FALSE(content_of(memory).contains("next.prepared")) << "the piece that could be written is given back";
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(writer.append(std::string(400, 'y'))) << "what has begun goes on";
+  EXPECT_FALSE(writer.log().room());
+  files.lift_limit();
+  while (!writer.log().room()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(writer.append(std::string(400, 'z')));
+  ASSERT_TRUE(writer.log().close());
+  EXPECT_EQ(writer.recorder().stops(), 0);
+  EXPECT_THAT(open_well(memory).batches, SizeIs(appended + 230));
 }
 
 TEST(SegmentLogFailure, IsToldOnceAndEveryLaterAppendAnswersStopped) {

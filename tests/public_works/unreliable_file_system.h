@@ -19,6 +19,12 @@ class UnreliableFileSystem final : public FileSystem {
   void crash_at_sync(int n) { crash_at_ = n; }
   /// The Nth sync_data (from 1) and every later one fail; writing goes on.
   void fail_syncs_from(int n) { fail_from_ = n; }
+  /// All files together may not grow beyond so many bytes more than they have now.
+  void limit_growth(std::uint64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    growth_left_ = bytes;
+  }
+  void lift_limit() { limit_growth(UINT64_MAX); }
   [[nodiscard]] int syncs() const { return syncs_; }
   [[nodiscard]] int changes() const { return changes_; }
   [[nodiscard]] int locks() const { return locks_; }
@@ -94,7 +100,14 @@ class UnreliableFileSystem final : public FileSystem {
       return file_->read_at(offset, length, out);
     }
     Result<void> write_at(std::uint64_t offset, std::string_view bytes) override {
-      return files_.change([&] { return file_->write_at(offset, bytes); });
+      return files_.change([&]() -> Result<void> {
+        TRY(const FileStat before, file_->stat());
+        const std::uint64_t end = offset + bytes.size();
+        const std::uint64_t growth = end > before.size ? end - before.size : 0;
+        if (growth > files_.growth_left_) return fail(ErrorCode::unavailable, "no space left on device", "no_space");
+        if (files_.growth_left_ != UINT64_MAX) files_.growth_left_ -= growth;
+        return file_->write_at(offset, bytes);
+      });
     }
     Result<void> sync_data() override {
       const std::lock_guard lock(files_.mutex_);
@@ -141,6 +154,7 @@ class UnreliableFileSystem final : public FileSystem {
 
   MemoryFileSystem& live_;
   std::mutex mutex_;  // guards all below; the settings are made before the first use
+  std::uint64_t growth_left_ = UINT64_MAX;
   int crash_at_ = 0;
   int fail_from_ = 0;
   int syncs_ = 0;

@@ -436,6 +436,24 @@ TEST_F(Resuming, FindsNothingToDoForWhatHasEnded) {
 
 // --- held back
 
+TEST_F(LifecycleOrder, WithoutRoomNothingNewBeginsAndWhatWasSeenIsStillAnswered) {
+  runtime_.support("make", counting());
+  const auto first = runtime_.execute(keyed("make"));
+  ASSERT_TRUE(first);
+  const std::size_t before = runtime_.batches();
+  runtime_.log.fill_up(true);
+  const auto refused = runtime_.execute(intent_for("make"));
+  ASSERT_FALSE(refused) << "nothing was recorded, so this is no result";
+  EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
+  EXPECT_EQ(refused.error().reason, "no_space");
+  EXPECT_EQ(runtime_.batches(), before);
+  const auto again = runtime_.execute(keyed("make"));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->execution_id, first->execution_id);
+  runtime_.log.fill_up(false);
+  EXPECT_TRUE(runtime_.execute(intent_for("make")));
+}
+
 TEST_F(LifecycleOrder, HoldsNewIntentsBackWhileTheFoldLagsTooFar) {
   Admission& admission = runtime_.admission;
   runtime_.support("make", counting());

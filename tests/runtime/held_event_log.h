@@ -45,6 +45,11 @@ class HeldEventLog final : public public_works::EventLog, private public_works::
     stopped_ = Error{ErrorCode::io_error, "the sync failed", "sync_failed", {}};
     listener_->on_stopped(*stopped_);
   }
+  /// The disk is nearly full, or not any more.
+  void fill_up(bool full) { full_ = full; }
+  [[nodiscard]] Result<void> room() const override {
+    return full_ ? fail(ErrorCode::unavailable, "the disk is nearly full", "no_space") : Result<void>();
+  }
   [[nodiscard]] std::size_t held() const { return held_.size(); }
 
   void start(public_works::EventLogListener& listener) override {
@@ -69,6 +74,8 @@ class HeldEventLog final : public public_works::EventLog, private public_works::
 
  private:
   using Group = std::vector<std::shared_ptr<const base::LogBatch>>;
+
+  bool full_ = false;
 
   void on_durable(Group group) override {
     if (holding_) {

@@ -59,6 +59,9 @@ class EventLog {
                                                   const std::function<bool(const base::LogBatch&)>& visit) const = 0;
   [[nodiscard]] virtual std::uint64_t durable_position() const = 0;
   [[nodiscard]] virtual LogIdentity identity() const = 0;
+  /// An error (`unavailable`) while there is only room for ending what has begun: nothing new should be begun. It goes
+  /// away by itself when there is room again. Any thread.
+  [[nodiscard]] virtual Result<void> room() const { return {}; }
   [[nodiscard]] virtual const LogRecovery& recovery() const = 0;
   /// Waits for what was appended, records the durable head, and stops. Idempotent; the destructor does the same.
   virtual Result<void> close() = 0;

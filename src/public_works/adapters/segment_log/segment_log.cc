@@ -12,6 +12,7 @@ namespace symphainy::public_works {
 namespace {
 
 constexpr std::chrono::milliseconds kIdleBeforeHead{10};
+constexpr std::chrono::milliseconds kRoomInterval{100};
 constexpr std::size_t kZeroPieceBytes = 1024 * 1024;
 constexpr std::size_t kReadWindowBytes = 64 * 1024;  // most reads want one execution's few records
 
@@ -181,6 +182,12 @@ SegmentLog::Group SegmentLog::wait_for_group() {
       }
       lock.lock();
     }
+    // Preparing the next segment ends, or is tried again, also when nobody writes.
+    while (needs_next_segment() && !queue_changed_.wait_for(lock, kRoomInterval, something)) {
+      lock.unlock();
+      look_for_room();
+      lock.lock();
+    }
     queue_changed_.wait(lock, something);
   }
   return std::exchange(queue_, {});
@@ -197,7 +204,8 @@ Result<void> SegmentLog::write_group(const Group& group) {
       TRY(write_current(buffer_));
       TRY(current_file_->sync_data());
       TRY(create_segment(chain_.store_hash(), batch->first_position()));
-      TRY(store_chain(chain_));
+      // Without it, opening only reads more.
+      static_cast<void>(store_chain(chain_));
       buffer_.clear();
     }
     const std::uint64_t offset = current_offset_ + buffer_.size();
@@ -209,8 +217,37 @@ Result<void> SegmentLog::write_group(const Group& group) {
   }
   TRY(write_current(buffer_));
   TRY(current_file_->sync_data());
-  if (current_offset_ > options_.segment_bytes / 2) preparer_.start();
+  look_for_room();
   return {};
+}
+
+void SegmentLog::look_for_room() {
+  if (current_offset_ <= options_.segment_bytes / 2) {
+    if (!has_room_) {
+      const std::lock_guard lock(room_mutex_);
+      no_room_.reset();
+      has_room_ = true;
+    }
+    return;
+  }
+  auto failure = preparer_.failure();
+  const bool failed = failure.has_value();
+  if (failed || preparer_.is_ready()) {
+    const std::lock_guard lock(room_mutex_);
+    no_room_ = std::move(failure);
+    has_room_ = !failed;
+  }
+  preparer_.start();
+}
+
+Result<void> SegmentLog::room() const {
+  if (has_room_) return {};
+  const std::lock_guard lock(room_mutex_);
+  if (!no_room_) return {};
+  return fail(
+      ErrorCode::unavailable,
+      "there is no room for the next part of the log, so nothing new is begun until there is: " + no_room_->message,
+      "no_space");
 }
 
 Result<void> SegmentLog::write_current(std::string_view bytes) {

@@ -44,6 +44,9 @@ class SegmentLog final : public EventLog {
                                           const std::function<bool(const base::LogBatch&)>& visit) const override;
   [[nodiscard]] std::uint64_t durable_position() const override { return durable_position_.load(); }
   [[nodiscard]] LogIdentity identity() const override { return identity_; }
+  /// The next segment is prepared when this one is half full. While that fails, the other half is kept for ending what
+  /// has begun; it is tried again ten times a second.
+  [[nodiscard]] Result<void> room() const override;
   [[nodiscard]] const LogRecovery& recovery() const override { return recovery_; }
   Result<void> close() override;
 
@@ -67,6 +70,10 @@ class SegmentLog final : public EventLog {
   [[nodiscard]] Result<void> write_head();
   [[nodiscard]] Result<void> store_head(bool closed = false);
   [[nodiscard]] Result<void> store_chain(const base::LogChain& chain);
+  [[nodiscard]] bool needs_next_segment() const {
+    return current_offset_ > options_.segment_bytes / 2 && !preparer_.is_ready();
+  }
+  void look_for_room();
   void stop(const Error& error);
   [[nodiscard]] std::vector<Segment> segments_from(std::uint64_t position) const;
 
@@ -90,6 +97,10 @@ class SegmentLog final : public EventLog {
   bool head_file_due_ = false;       // the head file does not know yet that there is something in this segment
   std::size_t head_slot_ = 0;        // of the segment, to write next
   std::string buffer_;
+
+  mutable std::mutex room_mutex_;
+  std::optional<Error> no_room_;       // guarded by room_mutex_
+  std::atomic<bool> has_room_ = true;  // says whether no_room_ need be looked at
 
   mutable std::mutex segments_mutex_;
   std::vector<Segment> segments_;  // guarded by segments_mutex_

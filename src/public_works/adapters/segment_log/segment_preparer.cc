@@ -16,7 +16,20 @@ SegmentPreparer::~SegmentPreparer() {
 
 void SegmentPreparer::start() {
   if (worker_.joinable() || prepared_) return;
-  worker_ = std::thread([this] { prepared_ = prepare(); });
+  done_ = false;
+  worker_ = std::thread([this] {
+    prepared_ = prepare();
+    done_ = true;
+  });
+}
+
+std::optional<Error> SegmentPreparer::failure() {
+  if (worker_.joinable() && done_) worker_.join();
+  if (worker_.joinable()) return std::nullopt;
+  if (!prepared_ || *prepared_) return std::nullopt;
+  Error error = std::move(prepared_->error());
+  prepared_.reset();
+  return error;
 }
 
 Result<std::unique_ptr<File>> SegmentPreparer::take() {
@@ -29,6 +42,13 @@ Result<std::unique_ptr<File>> SegmentPreparer::take() {
 
 Result<std::unique_ptr<File>> SegmentPreparer::prepare() {
   TRY(files_.remove(path_));
+  auto file = write_zeros();
+  // What was written of it is needed by those who still can go on.
+  if (!file) TRY(files_.remove(path_));
+  return file;
+}
+
+Result<std::unique_ptr<File>> SegmentPreparer::write_zeros() {
   TRY(auto file, files_.open(path_, OpenMode::create_new));
   const std::string zeros(std::min<std::uint64_t>(bytes_, 1024 * 1024), '\0');
   for (std::uint64_t offset = 0; offset < bytes_; offset += zeros.size()) {
