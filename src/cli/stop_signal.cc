@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -45,7 +46,8 @@ void StopSignal::wait_for_signals() {
     int signal = 0;
     if (::sigwait(&signals_, &signal) != 0 || closing_) return;
     if (signal == kWake) continue;  // from somebody else
-    if (raised_.exchange(true)) ::_exit(kUnknownOutcome);
+    // At once: stdout may be held by a write that nobody ends, and nothing else may run either.
+    if (raised_.exchange(true)) std::_Exit(kUnknownOutcome);
     [[maybe_unused]] const auto written = ::write(wake_write_, "x", 1);
   }
 }
