@@ -30,6 +30,7 @@
 #include "domains/content/ingest_file.h"
 #include "public_works/abstractions/posix_error.h"
 #include "public_works/adapters/filesystem/posix_file_system.h"
+#include "sanitized.h"
 #include "temporary_directory.h"
 
 namespace symphainy::domains::content {
@@ -594,11 +595,6 @@ TEST_F(ContentServiceTest, WhatIsNoTextHasNoProfile) {
 }
 
 // A sanitizer keeps freed memory.
-#ifdef __has_feature
-constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
 
 std::size_t peak_memory_bytes() {
   struct rusage usage{};
@@ -620,7 +616,7 @@ TEST_F(ContentServiceTest, ALargeFileGoesThroughInConstantMemory) {
   EXPECT_EQ(files_.interference.largest_read, kMebibyte);
   const ExecutionResult analyzed = analyze(text(result.value, "reference_id"), "text");
   EXPECT_EQ(analyzed.status, ExecutionStatus::completed) << analyzed.to_json().dump();
-  if (!kSanitized) EXPECT_LT(peak_memory_bytes() - before, kSize / 2);
+  if (!tests::kSanitized) EXPECT_LT(peak_memory_bytes() - before, kSize / 2);
 }
 
 TEST_F(ContentServiceTest, ThePublicSampleGivesItsKnownFiguresThroughTheWholeRuntime) {

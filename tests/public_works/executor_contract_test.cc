@@ -21,6 +21,7 @@
 #include "public_works/adapters/memory/manual_executor.h"
 #include "public_works/adapters/system/system_clock.h"
 #include "public_works/adapters/system/thread_executor.h"
+#include "sanitized.h"
 
 namespace symphainy::public_works {
 namespace {
@@ -367,14 +368,9 @@ TEST(ThreadExecutor, AnIdleStrandWakesForEachPiece) {
 }
 
 // A sanitizer keeps shadow memory of every stack.
-#if defined(__has_feature)
-constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
 
 TEST(ThreadExecutor, ThrowsAndLeavesNoThreadBehindWhenOneCannotBeStarted) {
-  if (kSanitized) GTEST_SKIP() << "not with sanitizers";
+  if (tests::kSanitized) GTEST_SKIP() << "not with sanitizers";
   // Two such stacks do not fit into the address space.
   constexpr std::size_t kHugeStack = std::size_t{80} << 40;
   pthread_attr_t before;

@@ -25,6 +25,7 @@
 #include "runtime/data_brain.h"
 #include "runtime/execution_history.h"
 #include "runtime/wal_record.h"
+#include "sanitized.h"
 #include "temporary_directory.h"
 
 namespace symphainy {
@@ -525,14 +526,9 @@ TEST_F(Phase2, ACallbackMaySubmitAgainAndARefusalComesBeforeSubmitReturns) {
 }
 
 // A sanitizer keeps shadow memory of every stack.
-#if defined(__has_feature)
-constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
 
 TEST_F(Phase2, OpeningAnswersAnErrorWhenAThreadCannotBeStarted) {
-  if (kSanitized) GTEST_SKIP() << "not with sanitizers";
+  if (tests::kSanitized) GTEST_SKIP() << "not with sanitizers";
   // Two such stacks do not fit into the address space.
   constexpr std::size_t kHugeStack = std::size_t{80} << 40;
   pthread_attr_t before;
