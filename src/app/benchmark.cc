@@ -167,6 +167,9 @@ Result<Json> run_benchmark(const BenchmarkOptions& options) {
   LoadGenerator load(*runtime, options.in_flight);
   const auto start = SteadyClock::now();
   load.run_for(options.seconds, Json::object({{"source", first.references.front().reference_id}}), options.stopped);
+  // Before anything is reckoned from it: there may be nothing.
+  const auto stopped = [&options] { return options.stopped && options.stopped(); };
+  if (stopped()) return fail(ErrorCode::cancelled, "stopped on request", "stopped");
   TRY(runtime->drain());
   const double seconds = microseconds_since(start) / 1e6;
   if (load.failure()) return std::unexpected(*load.failure());
@@ -185,7 +188,7 @@ Result<Json> run_benchmark(const BenchmarkOptions& options) {
                                         .log_bytes_per_execution = bytes,
                                         .batches_per_group = std::max(batches, 1.0),
                                         .stopped = options.stopped}));
-  if (options.stopped && options.stopped()) return fail(ErrorCode::cancelled, "stopped on request", "stopped");
+  if (stopped()) return fail(ErrorCode::cancelled, "stopped on request", "stopped");
   const double throughput = executions / seconds;
   return Json::object({{"batches_per_group", batches},
                        {"executions", latencies.size()},

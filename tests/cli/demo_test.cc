@@ -102,7 +102,8 @@ TEST_F(Demo, BenchRemovesItsDirectoryWhenItIsStopped) {
   while (!is_there() && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
   program->signal(SIGINT);
   const Ended ended = program->wait();
-  EXPECT_EQ(ended.code, 1) << ended.err;
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_EQ(ended.err, "symphainy: stopped on request\n");
   EXPECT_EQ(ended.out, "");
   EXPECT_FALSE(is_there());
 }
