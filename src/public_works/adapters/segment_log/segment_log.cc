@@ -237,7 +237,10 @@ void SegmentLog::look_for_room() {
     no_room_ = std::move(failure);
     has_room_ = !failed;
   }
-  preparer_.start();
+  // A full disk is not asked again with every group.
+  const auto now = std::chrono::steady_clock::now();
+  if (failed) next_try_ = now + kRoomInterval;
+  if (now >= next_try_) preparer_.start();
 }
 
 Result<void> SegmentLog::room() const {

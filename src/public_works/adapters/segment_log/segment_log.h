@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -93,9 +94,10 @@ class SegmentLog final : public EventLog {
   std::unique_ptr<File> current_file_;
   std::uint64_t current_offset_ = 0;
   SegmentPreparer preparer_;
-  std::optional<DurableHead> head_;  // nothing when read_only
-  bool head_file_due_ = false;       // the head file does not know yet that there is something in this segment
-  std::size_t head_slot_ = 0;        // of the segment, to write next
+  std::chrono::steady_clock::time_point next_try_;  // of preparing a segment, after it failed
+  std::optional<DurableHead> head_;                 // nothing when read_only
+  bool head_file_due_ = false;  // the head file does not know yet that there is something in this segment
+  std::size_t head_slot_ = 0;   // of the segment, to write next
   std::string buffer_;
 
   mutable std::mutex room_mutex_;
