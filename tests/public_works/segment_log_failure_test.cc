@@ -158,9 +158,9 @@ TEST(SegmentLogRoom, IsRefusedToNewWorkBeforeTheDiskIsFullAndComesBackByItself) 
   EXPECT_TRUE(writer.log().room());
   files.limit_growth(10'000);  // not enough for another segment
   std::size_t appended = 1;
-  while (writer.log().room() && appended < 120) {
+  while (writer.log().room()) {
     ASSERT_TRUE(writer.append(std::string(400, 'x')));
-    ++appended;
+    if (++appended > 60) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // beyond half: let it be noticed
   }
   const auto refused = writer.log().room();
   ASSERT_FALSE(refused);
@@ -178,6 +178,21 @@ TEST(SegmentLogRoom, IsRefusedToNewWorkBeforeTheDiskIsFullAndComesBackByItself) 
   ASSERT_TRUE(writer.log().close());
   EXPECT_EQ(writer.recorder().stops(), 0);
   EXPECT_THAT(open_well(memory).batches, SizeIs(appended + 230));
+}
+
+TEST(SegmentLogRoom, WhatHasBegunWaitsForItWhenEvenTheReserveIsUsedUp) {
+  MemoryFileSystem memory;
+  UnreliableFileSystem files(memory);
+  Writer writer(files, 4096);
+  ASSERT_TRUE(writer.append("first"));
+  files.limit_growth(0);
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(writer.log().append({draft(std::string(400, 'x'))}));
+  while (writer.log().room()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(writer.recorder().stops(), 0) << "nothing is unknown";
+  files.lift_limit();
+  ASSERT_TRUE(writer.recorder().wait_for(41));
+  ASSERT_TRUE(writer.log().close());
+  EXPECT_THAT(open_well(memory).batches, SizeIs(41));
 }
 
 TEST(SegmentLogFailure, IsToldOnceAndEveryLaterAppendAnswersStopped) {

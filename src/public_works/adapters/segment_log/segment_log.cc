@@ -114,7 +114,7 @@ Result<void> SegmentLog::recover(LogScan scan, const HeadSlot& head) {
 }
 
 Result<void> SegmentLog::create_segment(const base::Digest& previous_hash, std::uint64_t first_position) {
-  TRY(auto file, preparer_.take());
+  TRY(auto file, next_segment_file());
   const SegmentHeader header{identity_.store, identity_.timeline, first_position, previous_hash};
   TRY(file->write_at(0, header.encode()));
   TRY(file->sync_data());
@@ -219,6 +219,22 @@ Result<void> SegmentLog::write_group(const Group& group) {
   TRY(current_file_->sync_data());
   look_for_room();
   return {};
+}
+
+// Waits for room when the other half of the segment was not enough: what has begun is neither lost nor unknown.
+Result<std::unique_ptr<File>> SegmentLog::next_segment_file() {
+  while (true) {
+    auto file = preparer_.take();
+    const bool opening = listener_ == nullptr;
+    if (file || opening || file.error().code != ErrorCode::unavailable) return file;
+    {
+      const std::lock_guard lock(room_mutex_);
+      no_room_ = file.error();
+      has_room_ = false;
+    }
+    std::unique_lock lock(queue_mutex_);
+    if (queue_changed_.wait_for(lock, kRoomInterval, [this] { return closing_; })) return file;
+  }
 }
 
 void SegmentLog::look_for_room() {

@@ -74,6 +74,7 @@ class SegmentLog final : public EventLog {
   [[nodiscard]] bool needs_next_segment() const {
     return current_offset_ > options_.segment_bytes / 2 && !preparer_.is_ready();
   }
+  [[nodiscard]] Result<std::unique_ptr<File>> next_segment_file();
   void look_for_room();
   void stop(const Error& error);
   [[nodiscard]] std::vector<Segment> segments_from(std::uint64_t position) const;
