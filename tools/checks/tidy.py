@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""clang-tidy over every source of src/, as .clang-tidy says. What passed is not looked at again until it, a header that it
-includes, its flags or .clang-tidy change.
+"""clang-tidy over every source of src/ and bench/, as .clang-tidy says. What passed is not looked at again until it, a header
+that it includes, its flags or .clang-tidy change.
 
 The precompiled header is left out of the flags, so clang-tidy reads only what a file includes: that is quicker, and a file
 that leans on the precompiled header for an include is noticed.
@@ -33,11 +33,11 @@ def without_precompiled_header(command):
 
 
 def sources(root, build):
-    """(file, entry of a compilation database) of every source below src/."""
+    """(file, entry of a compilation database) of every source below src/ and bench/."""
     found = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
         file = Path(entry["directory"], entry["file"]).resolve()
-        if file.is_relative_to(root / "src") and file.exists():
+        if any(file.is_relative_to(root / part) for part in ("src", "bench")) and file.exists():
             arguments = without_precompiled_header(entry["command"])
             found[file] = {"directory": entry["directory"], "file": str(file), "arguments": arguments}
     return sorted(found.items())
