@@ -23,7 +23,9 @@ std::unexpected<Error> unusable(const DataDirectory& directory, const Error& err
 }  // namespace
 
 LocalStore::LocalStore(std::size_t handler_threads)
-    : relay(clock, 1, "sym-relay"),
+    : log_background(clock, 1, "sym-log-prepare"),
+      log_writer(clock, 1, "sym-log"),
+      relay(clock, 1, "sym-relay"),
       fold(clock, 1, "sym-fold"),
       handlers(clock, handler_threads, "sym-handler"),
       partition(clock, 1, "sym-partition") {}
@@ -43,9 +45,11 @@ Result<std::shared_ptr<LocalStore>> LocalStore::open(const RuntimeOptions& optio
   if (!lock) return unusable(directory, lock.error());
   TRY(store->lock, std::move(lock));
   // The log first: whatever it says, nothing else has been touched yet.
-  TRY(store->log,
-      public_works::SegmentLog::open(store->files, store->clock, store->random,
-                                     {.directory = directory.wal(), .segment_bytes = options.segment_bytes}));
+  TRY(store->log, public_works::SegmentLog::open(store->files, store->clock, store->random,
+                                                 {.directory = directory.wal(),
+                                                  .segment_bytes = options.segment_bytes,
+                                                  .writer = &store->log_writer,
+                                                  .background = &store->log_background}));
   if (const auto& found = store->log->recovery(); found.cut_bytes > 0) {
     spdlog::warn("cut a torn tail of {} bytes after position {} (never acknowledged)", found.cut_bytes,
                  found.last_position);

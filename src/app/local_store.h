@@ -32,6 +32,8 @@ struct LocalStore {
   std::unique_ptr<public_works::SqliteStateStore> state;
   std::unique_ptr<public_works::FilesystemArtifactStore> artifacts;
   std::unique_ptr<public_works::NdjsonEventPublisher> publisher;
+  public_works::ThreadExecutor log_background;
+  public_works::ThreadExecutor log_writer;
   std::unique_ptr<public_works::SegmentLog> log;
   public_works::ThreadExecutor relay;
   public_works::ThreadExecutor fold;

@@ -51,7 +51,7 @@ class ExecutionLifecycleManager {
   [[nodiscard]] Task<Result<ExecutionResult>> reject(Json refused, Error why);
   /// Blocks until no handler runs, those included whose execution has ended at its deadline. Not on an executor's
   /// thread.
-  void wait_for_handlers() { running_.wait_until_none(); }
+  void wait_for_handlers() { running_.wait_until_none(parts_.handlers); }
 
  private:
   struct Acceptance {

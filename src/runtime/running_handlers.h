@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <mutex>
 
+#include "public_works/abstractions/executor.h"
+
 namespace symphainy::runtime {
 
 /// Any thread.
@@ -20,9 +22,10 @@ class RunningHandlers {
     const std::lock_guard lock(mutex_);
     if (--count_ == 0) none_.notify_all();
   }
-  void wait_until_none() {
+  /// `handlers` is where they run.
+  void wait_until_none(public_works::Executor& handlers) {
     std::unique_lock lock(mutex_);
-    none_.wait(lock, [this] { return count_ == 0; });
+    public_works::wait_for_work(handlers, lock, none_, [this] { return count_ == 0; });
   }
 
  private:

@@ -2,6 +2,7 @@
 #include "runtime/runtime_node.h"
 
 #include <algorithm>
+#include <chrono>
 #include <fmt/format.h>
 #include <future>
 
@@ -41,6 +42,15 @@ std::string events_published_payload(const std::string& publisher, std::uint64_t
 
 Task<void> run_into(Task<Result<void>> task, std::promise<Result<void>>& outcome) {
   outcome.set_value(co_await std::move(task));
+}
+
+// What the promise's keeper says, which is done by work of this executor.
+template <typename T>
+T answer(std::promise<T>& promise, public_works::Executor& executor) {
+  auto future = promise.get_future();
+  while (future.wait_for(std::chrono::seconds(0)) != std::future_status::ready && executor.lend_thread()) {
+  }
+  return future.get();
 }
 
 }  // namespace
@@ -224,7 +234,7 @@ Task<void> RuntimeNode::run_resumed(TrackedPtr execution) {
 Result<ExecutionResult> RuntimeNode::execute(Intent intent) {
   std::promise<Result<ExecutionResult>> outcome;
   submit(std::move(intent), [&](Result<ExecutionResult> result) { outcome.set_value(std::move(result)); });
-  return outcome.get_future().get();
+  return answer(outcome, adapters_.partition);
 }
 
 Result<std::size_t> RuntimeNode::resume() {
@@ -244,7 +254,7 @@ Result<std::size_t> RuntimeNode::resume() {
     found.set_value(count);
     for (const TrackedPtr& execution : to_resume) spawn(run_resumed(execution));
   });
-  return found.get_future().get();
+  return answer(found, adapters_.partition);
 }
 
 // --- what the log and the fold report
@@ -279,13 +289,13 @@ void RuntimeNode::mark_published(const std::string& publisher, std::uint64_t pos
 Result<void> RuntimeNode::run_and_wait(Task<Result<void>> task) {
   std::promise<Result<void>> outcome;
   adapters_.partition.post([&outcome, task = std::move(task)]() mutable { spawn(run_into(std::move(task), outcome)); });
-  return outcome.get_future().get();
+  return answer(outcome, adapters_.partition);
 }
 
 void RuntimeNode::wait_for(public_works::Executor& executor) {
   std::promise<void> reached;
   executor.post([&reached] { reached.set_value(); });
-  reached.get_future().get();
+  answer(reached, executor);
 }
 
 Task<Result<void>> RuntimeNode::everything_durable() {
@@ -309,7 +319,7 @@ Result<void> RuntimeNode::close() {
     std::unique_lock lock(mutex_);
     if (closed_) return {};
     closing_ = true;
-    idle_.wait(lock, [this] { return in_flight_ == 0; });
+    public_works::wait_for_work(adapters_.partition, lock, idle_, [this] { return in_flight_ == 0; });
     closed_ = true;
   }
   // A handler whose execution ended at its deadline may still run, and use what is closed below.

@@ -167,7 +167,7 @@ Result<void> StateSurface::wait_until(std::uint64_t position) {
     fold_soon(std::move(lock));
     lock = std::unique_lock(mutex_);
   }
-  changed_.wait(lock, [&] { return folded_ >= position || failed_; });
+  public_works::wait_for_work(fold_executor_, lock, changed_, [&] { return folded_ >= position || failed_; });
   if (folded_ >= position) return {};
   return std::unexpected(*failed_);
 }

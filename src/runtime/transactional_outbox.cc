@@ -318,7 +318,8 @@ Result<void> TransactionalOutbox::wait_until(std::uint64_t position) {
   wake();
   std::unique_lock lock(mutex_);
   const std::uint64_t pass = passes_asked_for_;
-  changed_.wait(lock, [&] { return published_ >= position || (passes_done_ >= pass && stopped_); });
+  public_works::wait_for_work(relay_, lock, changed_,
+                              [&] { return published_ >= position || (passes_done_ >= pass && stopped_); });
   if (published_ >= position) return {};
   return std::unexpected(*stopped_);
 }

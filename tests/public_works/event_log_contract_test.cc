@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "log_recorder.h"
+#include "log_threads.h"
 #include "public_works/adapters/filesystem/posix_file_system.h"
-#include "public_works/adapters/memory/manual_clock.h"
 #include "public_works/adapters/memory/memory_event_log.h"
 #include "public_works/adapters/memory/memory_file_system.h"
 #include "public_works/adapters/memory/seeded_random.h"
@@ -60,8 +60,9 @@ class EventLogContract : public ::testing::TestWithParam<const char*> {
     } else {
       const bool is_posix = GetParam() == std::string_view("segment_log_posix");
       FileSystem& files = is_posix ? static_cast<FileSystem&>(posix_) : memory_;
-      auto opened = SegmentLog::open(files, clock_, random_,
-                                     {.directory = is_posix ? directory_ / "wal" : "/wal", .segment_bytes = 16 * 1024});
+      auto opened = SegmentLog::open(
+          files, clock_, random_,
+          with_threads({.directory = is_posix ? directory_ / "wal" : "/wal", .segment_bytes = 16 * 1024}));
       ASSERT_TRUE(opened) << opened.error().message;
       log_ = *std::move(opened);
     }
@@ -94,7 +95,7 @@ class EventLogContract : public ::testing::TestWithParam<const char*> {
     return out;
   }
 
-  ManualClock clock_{kNoonUs};
+  LogClock clock_{kNoonUs};
   SeededRandom random_{7};
   tests::TemporaryDirectory directory_;
   PosixFileSystem posix_;

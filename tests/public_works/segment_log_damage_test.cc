@@ -300,9 +300,10 @@ TEST(SegmentLogDamage, ALogThatIsNotTheOneTheHeadKnowsIsRefused) {
 TEST(SegmentLogDamage, DamageIsRefusedOnARealDiskToo) {
   const tests::TemporaryDirectory directory;
   PosixFileSystem files;
-  ManualClock clock(kNoonUs);
+  LogClock clock(kNoonUs);
   SeededRandom random(7);
-  const SegmentLogOptions options{.directory = directory / "wal", .segment_bytes = kSegmentBatchesOffset + kRoom};
+  const SegmentLogOptions options =
+      with_threads({.directory = directory / "wal", .segment_bytes = kSegmentBatchesOffset + kRoom});
   {
     LogRecorder recorder;
     auto log = *SegmentLog::open(files, clock, random, options);
@@ -343,7 +344,7 @@ TEST(SegmentLogChainFile, SparesOpeningTheEarlierSegmentsWhichAreCheckedWhenThey
   const auto whole = open_well(files);
   content[first][end_of_batches(content[first]) - 5] ^= 1;
   put(files, content);
-  ManualClock clock(kNoonUs);
+  LogClock clock(kNoonUs);
   SeededRandom random(8);
   const auto opened = SegmentLog::open(files, clock, random, {.directory = kDirectory, .read_only = true});
   ASSERT_TRUE(opened) << opened.error().message;
@@ -544,7 +545,7 @@ void expect_refused_as(const Content& content, std::string_view reason, const st
   EXPECT_THAT(error->message, HasSubstr(said));
   EXPECT_THAT(error->message, HasSubstr("nothing was changed"));
   expect_same_in_parallel(files);
-  ManualClock clock(kNoonUs);
+  LogClock clock(kNoonUs);
   SeededRandom random(8);
   const auto reader = SegmentLog::open(files, clock, random, {.directory = kDirectory, .read_only = true});
   ASSERT_FALSE(reader) << "it opened for reading";

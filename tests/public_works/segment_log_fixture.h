@@ -14,7 +14,7 @@
 
 #include "base/try.h"
 #include "log_recorder.h"
-#include "public_works/adapters/memory/manual_clock.h"
+#include "log_threads.h"
 #include "public_works/adapters/memory/memory_file_system.h"
 #include "public_works/adapters/memory/seeded_random.h"
 #include "public_works/adapters/segment_log/segment.h"
@@ -120,8 +120,9 @@ class Writer {
  public:
   explicit Writer(FileSystem& files, std::uint64_t room = kRoom, std::uint64_t seed = 7)
       : random_(seed),
-        opened_(SegmentLog::open(files, clock_, random_,
-                                 {.directory = kDirectory, .segment_bytes = kSegmentBatchesOffset + room})) {
+        opened_(
+            SegmentLog::open(files, clock_, random_,
+                             with_threads({.directory = kDirectory, .segment_bytes = kSegmentBatchesOffset + room}))) {
     if (opened_) (*opened_)->start(recorder_);
   }
   [[nodiscard]] bool is_open() const { return opened_.has_value(); }
@@ -136,7 +137,7 @@ class Writer {
   bool append(std::string payload) { return append(std::vector<RecordDraft>{draft(std::move(payload))}); }
 
  private:
-  ManualClock clock_{kNoonUs};
+  LogClock clock_{kNoonUs};
   SeededRandom random_;
   LogRecorder recorder_;
   Result<std::unique_ptr<SegmentLog>> opened_;
@@ -167,10 +168,10 @@ inline ClosedLog closed_log(int batch_count, std::size_t payload_bytes, std::uin
 /// The error that opening gives; records an expectation that opening changed nothing.
 inline std::optional<Error> refusal(MemoryFileSystem& files, const Content& content) {
   put(files, content);
-  ManualClock clock(kNoonUs);
+  LogClock clock(kNoonUs);
   SeededRandom random(8);
-  const auto opened =
-      SegmentLog::open(files, clock, random, {.directory = kDirectory, .segment_bytes = kSegmentBatchesOffset + kRoom});
+  const auto opened = SegmentLog::open(
+      files, clock, random, with_threads({.directory = kDirectory, .segment_bytes = kSegmentBatchesOffset + kRoom}));
   if (opened) return std::nullopt;
   EXPECT_TRUE(content_of(files) == content) << "a refused opening changed a file";
   return opened.error();
@@ -212,10 +213,10 @@ struct Opening {
 
 /// Opens what must be openable.
 inline Opening open_well(FileSystem& files) {
-  ManualClock clock(kNoonUs);
+  LogClock clock(kNoonUs);
   SeededRandom random(8);
-  const auto opened =
-      SegmentLog::open(files, clock, random, {.directory = kDirectory, .segment_bytes = kSegmentBatchesOffset + kRoom});
+  const auto opened = SegmentLog::open(
+      files, clock, random, with_threads({.directory = kDirectory, .segment_bytes = kSegmentBatchesOffset + kRoom}));
   if (!opened) {
     ADD_FAILURE() << opened.error().message;
     return {};

@@ -101,7 +101,7 @@ TEST(SegmentLogReadOnly, TakesNoLockAndChangesNothing) {
   MemoryFileSystem memory;
   put(memory, torn);
   UnreliableFileSystem files(memory);
-  ManualClock clock(kNoonUs);
+  LogClock clock(kNoonUs);
   SeededRandom random(7);
   const auto opened = open_read_only(files, clock, random);
   ASSERT_TRUE(opened) << opened.error().message;
@@ -115,7 +115,7 @@ TEST(SegmentLogReadOnly, TakesNoLockAndChangesNothing) {
 
 TEST(SegmentLogReadOnly, OfNoLogIsNotFoundAndMakesNone) {
   MemoryFileSystem files;
-  ManualClock clock(kNoonUs);
+  LogClock clock(kNoonUs);
   SeededRandom random(7);
   const auto opened = open_read_only(files, clock, random);
   ASSERT_FALSE(opened);
@@ -132,7 +132,7 @@ TEST(SegmentLogReadOnly, WorksWhileAWriterAppends) {
   std::vector<std::string> failures;
   std::vector<LogBatch> last_read;
   std::thread reader([&] {
-    ManualClock clock(kNoonUs);
+    LogClock clock(kNoonUs);
     SeededRandom random(8);
     bool last = false;
     while (!last) {

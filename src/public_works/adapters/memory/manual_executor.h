@@ -21,6 +21,7 @@ class ManualExecutor final : public Executor {
 
   void post(Work work) override;
   void post_at(std::int64_t steady_us, Work work) override;
+  bool lend_thread() override { return run_one(); }
 
   /// Runs the next piece of work, a due timer's included; false when there was none.
   bool run_one();

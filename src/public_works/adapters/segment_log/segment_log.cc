@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "base/fault_points.h"
 #include "base/try.h"
 #include "public_works/adapters/segment_log/chain_file.h"
 #include "public_works/adapters/segment_log/segment.h"
@@ -11,8 +12,8 @@
 namespace symphainy::public_works {
 namespace {
 
-constexpr std::chrono::milliseconds kIdleBeforeHead{10};
-constexpr std::chrono::milliseconds kRoomInterval{100};
+constexpr std::int64_t kIdleBeforeHeadUs = 10'000;
+constexpr std::int64_t kRoomIntervalUs = 100'000;
 constexpr std::size_t kZeroPieceBytes = 1024 * 1024;
 constexpr std::size_t kReadWindowBytes = 64 * 1024;  // most reads want one execution's few records
 
@@ -53,6 +54,7 @@ Result<void> clear_what_is_torn(FileSystem& files, const LogScan& scan) {
 
 Result<std::unique_ptr<SegmentLog>> SegmentLog::open(FileSystem& files, Clock& clock, Random& random,
                                                      const SegmentLogOptions& options) {
+  CHECK(options.read_only || (options.writer != nullptr && options.background != nullptr));
   TRY(auto head, find_head(files, options.directory));
   if (!head && options.read_only) {
     return fail(ErrorCode::not_found, fmt::format("{}: there is no log here", options.directory));
@@ -100,7 +102,8 @@ Result<void> SegmentLog::recover(LogScan scan, const HeadSlot& head) {
   if (scan.torn_bytes > 0 || !scan.torn_head_slots.empty()) TRY(clear_what_is_torn(files_, scan));
   stamper_.emplace(identity_.store, chain_);
   if (scan.segments.empty()) {
-    TRY(create_segment(chain_.store_hash(), 1));
+    TRY(auto file, preparer_.prepare());
+    TRY(create_segment(std::move(file), chain_.store_hash(), 1));
   } else {
     TRY(current_file_, files_.open(segments_.back().path, OpenMode::read_write));
     current_offset_ = scan.segments.back().end_offset;
@@ -109,18 +112,23 @@ Result<void> SegmentLog::recover(LogScan scan, const HeadSlot& head) {
   }
   TRY(head_, DurableHead::open(files_, options_.directory, head));
   TRY(store_head());  // not closed any more, before anything is written behind it
-  if (scan.began_at_chain_file || scan.segments.size() < 2) return {};
-  return store_chain(scan.chain_before_last);
+  if (!scan.began_at_chain_file && scan.segments.size() > 1) TRY(store_chain(scan.chain_before_last));
+  open_ = std::make_shared<bool>(true);
+  return {};
 }
 
-Result<void> SegmentLog::create_segment(const base::Digest& previous_hash, std::uint64_t first_position) {
-  TRY(auto file, next_segment_file());
+Result<void> SegmentLog::create_segment(std::unique_ptr<File> file, const base::Digest& previous_hash,
+                                        std::uint64_t first_position) {
   const SegmentHeader header{identity_.store, identity_.timeline, first_position, previous_hash};
   TRY(file->write_at(0, header.encode()));
+  CRASH_POINT("log-rotate-before-sync");
   TRY(file->sync_data());
   const std::string path = options_.directory + "/" + segment_name(first_position);
+  CRASH_POINT("log-rotate-before-rename");
   TRY(files_.rename(preparer_.path(), path));
+  CRASH_POINT("log-rotate-after-rename");
   TRY(files_.sync_directory(options_.directory));
+  CRASH_POINT("log-rotate-after-directory-sync");
   current_file_ = std::move(file);
   current_offset_ = kSegmentBatchesOffset;
   head_file_due_ = true;
@@ -132,7 +140,6 @@ Result<void> SegmentLog::create_segment(const base::Digest& previous_hash, std::
 void SegmentLog::start(EventLogListener& listener) {
   CHECK(!options_.read_only && listener_ == nullptr);
   listener_ = &listener;
-  writer_ = std::thread([this] { run_writer(); });
 }
 
 Result<AppendReceipt> SegmentLog::append(std::vector<base::RecordDraft> drafts) {
@@ -145,118 +152,143 @@ Result<AppendReceipt> SegmentLog::append(std::vector<base::RecordDraft> drafts) 
   }
   auto batch = std::make_shared<base::LogBatch>(stamper_->stamp(std::move(drafts), clock_.wall_us(), salts));
   const AppendReceipt receipt{batch->first_position(), batch->last_position(), batch->records.back().time_us};
-  bool was_empty = false;
+  bool wakes = false;
   {
     const std::lock_guard lock(queue_mutex_);
-    was_empty = queue_.empty();
     queue_.push_back(std::move(batch));
+    wakes = !std::exchange(scheduled_, true);
   }
-  if (was_empty) queue_changed_.notify_one();
+  if (wakes) post(&SegmentLog::write_waiting);
   return receipt;
 }
 
-// --- the writer thread
+// --- on the writer's strand
 // ------------------------------------------------------------------------------------------------
 
-void SegmentLog::run_writer() {
-  while (true) {
-    const Group group = wait_for_group();
-    if (group.empty()) break;
-    const auto written = write_group(group);
+void SegmentLog::post(Step step) {
+  options_.writer->post([this, step, open = std::weak_ptr(open_)] {
+    if (!open.expired()) (this->*step)();
+  });
+}
+
+void SegmentLog::post_at(std::int64_t steady_us, Step step) {
+  options_.writer->post_at(steady_us, [this, step, open = std::weak_ptr(open_)] {
+    if (!open.expired()) (this->*step)();
+  });
+}
+
+// Ends early when there is no segment for what comes next: on_prepared() goes on.
+void SegmentLog::write_waiting() {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (stopped_) return;
+    unwritten_.insert(unwritten_.end(), queue_.begin(), queue_.end());
+    queue_.clear();
+  }
+  while (!unwritten_.empty()) {
+    const auto fitting = fits(*unwritten_.front()) ? Result<bool>(true) : begin_next_segment();
+    if (fitting && !*fitting) return;
+    const auto written = fitting ? write_group() : std::unexpected(fitting.error());
     if (!written) return stop(written.error());
-    durable_position_ = chain_.position();
-    listener_->on_durable({group.begin(), group.end()});
   }
+  const std::lock_guard lock(queue_mutex_);
+  scheduled_ = !queue_.empty();
+  if (scheduled_) return post(&SegmentLog::write_waiting);
+  queue_changed_.notify_all();
 }
 
-// Empty: closing, and nothing is left to write.
-SegmentLog::Group SegmentLog::wait_for_group() {
-  std::unique_lock lock(queue_mutex_);
-  const auto something = [this] { return !queue_.empty() || closing_; };
-  if (!queue_changed_.wait_for(lock, kIdleBeforeHead, something)) {
-    if (head_lags()) {
-      lock.unlock();
-      if (const auto stored = store_head(); !stored) {
-        stop(stored.error());
-        return {};
-      }
-      lock.lock();
-    }
-    // Preparing the next segment ends, or is tried again, also when nobody writes.
-    while (needs_next_segment() && !queue_changed_.wait_for(lock, kRoomInterval, something)) {
-      lock.unlock();
-      look_for_room();
-      lock.lock();
-    }
-    queue_changed_.wait(lock, something);
-  }
-  return std::exchange(queue_, {});
+bool SegmentLog::fits(const base::LogBatch& batch) const {
+  const std::uint64_t end = current_offset_ + buffer_.size();
+  return end == kSegmentBatchesOffset || end + base::encoded_size(batch) <= options_.segment_bytes;
 }
 
-Result<void> SegmentLog::write_group(const Group& group) {
+// False while it is not prepared. The old segment is synced whole by now: only a last segment can be torn.
+Result<bool> SegmentLog::begin_next_segment() {
+  if (next_file_ == nullptr) {
+    prepare_next_segment();
+    return false;
+  }
+  preparing_ = false;
+  TRY(create_segment(std::exchange(next_file_, nullptr), chain_.store_hash(), unwritten_.front()->first_position()));
+  // Without it, opening only reads more.
+  static_cast<void>(store_chain(chain_));
+  return true;
+}
+
+// As much as fits into this segment, with one sync.
+Result<void> SegmentLog::write_group() {
   if (head_lags()) TRY(write_head());
-  buffer_.clear();
-  for (const auto& batch : group) {
-    const std::uint64_t end = current_offset_ + buffer_.size();
-    const bool fits = end + base::encoded_size(*batch) <= options_.segment_bytes;
-    if (!fits && end > kSegmentBatchesOffset) {
-      // The old segment is synced whole before the next exists: only a last segment can be torn.
-      TRY(write_current(buffer_));
-      TRY(current_file_->sync_data());
-      TRY(create_segment(chain_.store_hash(), batch->first_position()));
-      // Without it, opening only reads more.
-      static_cast<void>(store_chain(chain_));
-      buffer_.clear();
-    }
+  std::vector<std::shared_ptr<const base::LogBatch>> group;
+  while (!unwritten_.empty() && fits(*unwritten_.front())) {
     const std::uint64_t offset = current_offset_ + buffer_.size();
-    chain_.seal(*batch, buffer_);
-    const std::lock_guard lock(segments_mutex_);
-    auto& marks = segments_.back().marks;
-    if (marks.empty() || offset - marks.back().offset >= kMarkSpacing)
-      marks.push_back({batch->first_position(), offset});
+    base::LogBatch& batch = *unwritten_.front();
+    chain_.seal(batch, buffer_);
+    {
+      const std::lock_guard lock(segments_mutex_);
+      auto& marks = segments_.back().marks;
+      if (marks.empty() || offset - marks.back().offset >= kMarkSpacing)
+        marks.push_back({batch.first_position(), offset});
+    }
+    group.push_back(std::move(unwritten_.front()));
+    unwritten_.pop_front();
   }
-  TRY(write_current(buffer_));
-  TRY(current_file_->sync_data());
-  look_for_room();
+  if (PLANTED_BUG("ack-before-sync")) listener_->on_durable(group);
+  CRASH_POINT("log-append-before-write");
+  TRY(current_file_->write_at(current_offset_, buffer_));
+  current_offset_ += buffer_.size();
+  buffer_.clear();
+  CRASH_POINT("log-append-before-sync");
+  const auto synced = current_file_->sync_data();
+  if (!synced && !PLANTED_BUG("swallow-sync-error")) return synced;
+  CRASH_POINT("log-append-after-sync");
+  durable_position_ = chain_.position();
+  if (!PLANTED_BUG("ack-before-sync")) listener_->on_durable(std::move(group));
+  last_write_us_ = clock_.steady_us();
+  if (!std::exchange(idle_timer_set_, true))
+    post_at(last_write_us_ + kIdleBeforeHeadUs, &SegmentLog::store_head_when_idle);
+  if (current_offset_ > options_.segment_bytes / 2) prepare_next_segment();
   return {};
 }
 
-// Waits for room when the other half of the segment was not enough: what has begun is neither lost nor unknown.
-Result<std::unique_ptr<File>> SegmentLog::next_segment_file() {
-  while (true) {
-    auto file = preparer_.take();
-    const bool opening = listener_ == nullptr;
-    if (file || opening || file.error().code != ErrorCode::unavailable) return file;
-    {
-      const std::lock_guard lock(room_mutex_);
-      no_room_ = file.error();
-      has_room_ = false;
-    }
-    std::unique_lock lock(queue_mutex_);
-    if (queue_changed_.wait_for(lock, kRoomInterval, [this] { return closing_; })) return file;
-  }
+void SegmentLog::prepare_next_segment() {
+  if (std::exchange(preparing_, true)) return;
+  preparer_.start(*options_.background, [this, writer = options_.writer, open = std::weak_ptr(open_)] {
+    writer->post([this, open] {
+      if (!open.expired()) on_prepared();
+    });
+  });
 }
 
-void SegmentLog::look_for_room() {
-  if (current_offset_ <= options_.segment_bytes / 2) {
-    if (!has_room_) {
-      const std::lock_guard lock(room_mutex_);
-      no_room_.reset();
-      has_room_ = true;
-    }
+void SegmentLog::on_prepared() {
+  auto prepared = preparer_.take();
+  if (!prepared) return;
+  if (*prepared) {
+    next_file_ = *std::move(*prepared);
+    tell_room(std::nullopt);
+    if (!unwritten_.empty()) write_waiting();
     return;
   }
-  auto failure = preparer_.failure();
-  const bool failed = failure.has_value();
-  if (failed || preparer_.is_ready()) {
-    const std::lock_guard lock(room_mutex_);
-    no_room_ = std::move(failure);
-    has_room_ = !failed;
+  const Error& error = prepared->error();
+  tell_room(error);
+  bool closing = false;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    closing = closing_;
   }
-  // A full disk is not asked again with every group.
-  const auto now = std::chrono::steady_clock::now();
-  if (failed) next_try_ = now + kRoomInterval;
-  if (now >= next_try_) preparer_.start();
+  // What has begun waits for room when the other half of the segment was not enough: it is neither lost nor unknown.
+  if (!unwritten_.empty() && (closing || error.code != ErrorCode::unavailable)) return stop(error);
+  post_at(clock_.steady_us() + kRoomIntervalUs, &SegmentLog::prepare_again);
+}
+
+void SegmentLog::prepare_again() {
+  preparing_ = false;
+  prepare_next_segment();
+}
+
+void SegmentLog::tell_room(const std::optional<Error>& failure) {
+  const std::lock_guard lock(room_mutex_);
+  no_room_ = failure;
+  has_room_ = !failure;
 }
 
 Result<void> SegmentLog::room() const {
@@ -269,18 +301,14 @@ Result<void> SegmentLog::room() const {
       "no_space");
 }
 
-Result<void> SegmentLog::write_current(std::string_view bytes) {
-  TRY(current_file_->write_at(current_offset_, bytes));
-  current_offset_ += bytes.size();
-  return {};
-}
-
 void SegmentLog::stop(const Error& error) {
   {
     const std::lock_guard lock(queue_mutex_);
     stopped_ = error;
     queue_.clear();
+    queue_changed_.notify_all();
   }
+  unwritten_.clear();
   if (listener_ != nullptr) listener_->on_stopped(error);
 }
 
@@ -299,20 +327,44 @@ Result<void> SegmentLog::store_head(bool closed) {
   return {};
 }
 
+void SegmentLog::store_head_when_idle() {
+  idle_timer_set_ = false;
+  if (stopped_ || !head_lags()) return;
+  const std::int64_t due_us = last_write_us_ + kIdleBeforeHeadUs;
+  if (clock_.steady_us() < due_us) {
+    idle_timer_set_ = true;
+    return post_at(due_us, &SegmentLog::store_head_when_idle);
+  }
+  if (const auto stored = store_head(); !stored) stop(stored.error());
+}
+
 // So that opening need not read what lies before the last segment.
 Result<void> SegmentLog::store_chain(const base::LogChain& chain) {
   return write_chain_file(files_, options_.directory, {identity_, chain});
 }
 
-Result<void> SegmentLog::close() {
-  {
-    const std::lock_guard lock(queue_mutex_);
-    closing_ = true;
-  }
-  queue_changed_.notify_all();
-  if (writer_.joinable()) writer_.join();
-  if (!stopped_ && head_ && !head_->current().closed) {
+void SegmentLog::write_closed_head() {
+  if (!stopped_) {
     if (const auto stored = store_head(true); !stored) stop(stored.error());
+  }
+  open_.reset();
+  const std::lock_guard lock(queue_mutex_);
+  closed_ = true;
+  queue_changed_.notify_all();
+}
+
+Result<void> SegmentLog::close() {
+  if (options_.read_only) return {};
+  std::unique_lock lock(queue_mutex_);
+  if (open_ && !std::exchange(closing_, true)) {
+    wait_for_work(*options_.writer, lock, queue_changed_, [this] { return !scheduled_ || stopped_; });
+    lock.unlock();
+    post(&SegmentLog::write_closed_head);
+    lock.lock();
+    wait_for_work(*options_.writer, lock, queue_changed_, [this] { return closed_; });
+    lock.unlock();
+    preparer_.wait_until_idle();
+    lock.lock();
   }
   if (stopped_) return std::unexpected(*stopped_);
   return {};

@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The write-ahead log in segment files. One thread writes: it takes everything that waits, seals it into one buffer,
+// The write-ahead log in segment files. One strand writes: it takes everything that waits, seals it into one buffer,
 // writes and syncs once (group commit), and only then reports it durable. The durable head follows with the next
 // group's sync, or within 10 ms of idle. The format is described in docs/formats/write-ahead-log.md.
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "public_works/abstractions/clock.h"
 #include "public_works/abstractions/event_log.h"
+#include "public_works/abstractions/executor.h"
 #include "public_works/abstractions/file_system.h"
 #include "public_works/abstractions/random.h"
 #include "public_works/adapters/segment_log/durable_head.h"
@@ -28,7 +27,11 @@ namespace symphainy::public_works {
 struct SegmentLogOptions {
   std::string directory;  ///< created when absent, unless read_only
   std::uint64_t segment_bytes = 32 * 1024 * 1024;
-  bool read_only = false;  ///< read_batches() only: no thread, no file is changed, a torn tail is passed over
+  bool read_only = false;  ///< read_batches() only: no file is changed, a torn tail is passed over
+  /// Where it writes: a strand that nothing else uses, because it waits for the disk; and where the next segment is
+  /// prepared meanwhile. Both outlive the log and go by its clock. Not needed when read_only.
+  Executor* writer = nullptr;
+  Executor* background = nullptr;
 };
 
 class SegmentLog final : public EventLog {
@@ -46,7 +49,7 @@ class SegmentLog final : public EventLog {
   [[nodiscard]] std::uint64_t durable_position() const override { return durable_position_.load(); }
   [[nodiscard]] LogIdentity identity() const override { return identity_; }
   /// The next segment is prepared when this one is half full. While that fails, the other half is kept for ending what
-  /// has begun; it is tried again ten times a second.
+  /// has begun, and then what has begun waits; it is tried again ten times a second.
   [[nodiscard]] Result<void> room() const override;
   [[nodiscard]] const LogRecovery& recovery() const override { return recovery_; }
   Result<void> close() override;
@@ -57,25 +60,29 @@ class SegmentLog final : public EventLog {
     std::string path;
     std::vector<PositionMark> marks;
   };
-  using Group = std::vector<std::shared_ptr<base::LogBatch>>;
 
   SegmentLog(FileSystem& files, Clock& clock, Random& random, const SegmentLogOptions& options, const HeadSlot& head);
   [[nodiscard]] Result<void> recover(LogScan scan, const HeadSlot& head);
-  [[nodiscard]] Result<void> create_segment(const base::Digest& previous_hash, std::uint64_t first_position);
+  [[nodiscard]] Result<void> create_segment(std::unique_ptr<File> file, const base::Digest& previous_hash,
+                                            std::uint64_t first_position);
 
-  void run_writer();
-  [[nodiscard]] Group wait_for_group();
-  [[nodiscard]] Result<void> write_group(const Group& group);
-  [[nodiscard]] Result<void> write_current(std::string_view bytes);
+  using Step = void (SegmentLog::*)();
+  void post(Step step);
+  void post_at(std::int64_t steady_us, Step step);
+  void write_waiting();
+  [[nodiscard]] bool fits(const base::LogBatch& batch) const;
+  [[nodiscard]] Result<bool> begin_next_segment();
+  [[nodiscard]] Result<void> write_group();
+  void prepare_next_segment();
+  void on_prepared();
+  void prepare_again();
+  void tell_room(const std::optional<Error>& failure);
   [[nodiscard]] bool head_lags() const { return head_->current().position < chain_.position(); }
   [[nodiscard]] Result<void> write_head();
   [[nodiscard]] Result<void> store_head(bool closed = false);
+  void store_head_when_idle();
   [[nodiscard]] Result<void> store_chain(const base::LogChain& chain);
-  [[nodiscard]] bool needs_next_segment() const {
-    return current_offset_ > options_.segment_bytes / 2 && !preparer_.is_ready();
-  }
-  [[nodiscard]] Result<std::unique_ptr<File>> next_segment_file();
-  void look_for_room();
+  void write_closed_head();
   void stop(const Error& error);
   [[nodiscard]] std::vector<Segment> segments_from(std::uint64_t position) const;
 
@@ -90,16 +97,21 @@ class SegmentLog final : public EventLog {
   // The appending thread's.
   std::optional<base::RecordStamper> stamper_;
 
-  // The writer thread's.
+  // The writer's, once it is open.
   base::LogChain chain_;
+  std::deque<std::shared_ptr<base::LogBatch>> unwritten_;
   std::unique_ptr<File> current_file_;
   std::uint64_t current_offset_ = 0;
   SegmentPreparer preparer_;
-  std::chrono::steady_clock::time_point next_try_;  // of preparing a segment, after it failed
-  std::optional<DurableHead> head_;                 // nothing when read_only
-  bool head_file_due_ = false;  // the head file does not know yet that there is something in this segment
-  std::size_t head_slot_ = 0;   // of the segment, to write next
+  bool preparing_ = false;           // the next segment: until it is there, failures included
+  std::unique_ptr<File> next_file_;  // it is there
+  std::optional<DurableHead> head_;  // nothing when read_only
+  bool head_file_due_ = false;       // the head file does not know yet that there is something in this segment
+  std::size_t head_slot_ = 0;        // of the segment, to write next
+  bool idle_timer_set_ = false;
+  std::int64_t last_write_us_ = 0;
   std::string buffer_;
+  std::shared_ptr<bool> open_;  // from the end of recovery until it is closed: what was posted before is void then
 
   mutable std::mutex room_mutex_;
   std::optional<Error> no_room_;       // guarded by room_mutex_
@@ -110,12 +122,13 @@ class SegmentLog final : public EventLog {
 
   std::mutex queue_mutex_;
   std::condition_variable queue_changed_;
-  std::vector<std::shared_ptr<base::LogBatch>> queue_;  // guarded by queue_mutex_, like the next three
+  std::vector<std::shared_ptr<base::LogBatch>> queue_;  // guarded by queue_mutex_, like the next four
+  bool scheduled_ = false;                              // the writer will look at the queue, or has something unwritten
   bool closing_ = false;
+  bool closed_ = false;
   std::optional<Error> stopped_;
 
   std::atomic<std::uint64_t> durable_position_ = 0;
-  std::thread writer_;
 };
 
 }  // namespace symphainy::public_works

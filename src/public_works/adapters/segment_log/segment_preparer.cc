@@ -2,7 +2,9 @@
 #include "public_works/adapters/segment_log/segment_preparer.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "base/fault_points.h"
 #include "base/try.h"
 
 namespace symphainy::public_works {
@@ -10,34 +12,34 @@ namespace symphainy::public_works {
 SegmentPreparer::SegmentPreparer(FileSystem& files, std::string directory, std::uint64_t bytes)
     : files_(files), path_(std::move(directory) + "/next.prepared"), bytes_(bytes) {}
 
-SegmentPreparer::~SegmentPreparer() {
-  if (worker_.joinable()) worker_.join();
-}
-
-void SegmentPreparer::start() {
-  if (worker_.joinable() || prepared_) return;
-  done_ = false;
-  worker_ = std::thread([this] {
-    prepared_ = prepare();
-    done_ = true;
+void SegmentPreparer::start(Executor& executor, std::function<void()> done) {
+  {
+    const std::lock_guard lock(mutex_);
+    CHECK(!under_way_ && !prepared_);
+    under_way_ = true;
+  }
+  executor_ = &executor;
+  executor.post([this, done = std::move(done)] {
+    auto prepared = prepare();
+    {
+      const std::lock_guard lock(mutex_);
+      prepared_ = std::move(prepared);
+      under_way_ = false;
+      changed_.notify_all();
+    }
+    done();
   });
 }
 
-std::optional<Error> SegmentPreparer::failure() {
-  if (worker_.joinable() && done_) worker_.join();
-  if (worker_.joinable()) return std::nullopt;
-  if (!prepared_ || *prepared_) return std::nullopt;
-  Error error = std::move(prepared_->error());
-  prepared_.reset();
-  return error;
+std::optional<Result<std::unique_ptr<File>>> SegmentPreparer::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(prepared_, std::nullopt);
 }
 
-Result<std::unique_ptr<File>> SegmentPreparer::take() {
-  start();
-  if (worker_.joinable()) worker_.join();
-  Result<std::unique_ptr<File>> taken = std::move(*prepared_);
-  prepared_.reset();
-  return taken;
+void SegmentPreparer::wait_until_idle() {
+  if (executor_ == nullptr) return;
+  std::unique_lock lock(mutex_);
+  wait_for_work(*executor_, lock, changed_, [this] { return !under_way_; });
 }
 
 Result<std::unique_ptr<File>> SegmentPreparer::prepare() {
@@ -55,7 +57,9 @@ Result<std::unique_ptr<File>> SegmentPreparer::write_zeros() {
     TRY(file->write_at(offset,
                        std::string_view(zeros).substr(0, std::min<std::uint64_t>(zeros.size(), bytes_ - offset))));
   }
+  CRASH_POINT("segment-prepare-before-sync");
   TRY(file->sync_data());
+  CRASH_POINT("segment-prepare-after-sync");
   return file;
 }
 
