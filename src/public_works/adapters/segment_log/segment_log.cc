@@ -50,6 +50,21 @@ Result<void> clear_what_is_torn(FileSystem& files, const LogScan& scan) {
   return file->sync_data();
 }
 
+// Makes sure that what lies beyond the head is on the disk before anything builds on it. The process before may have
+// died between write and sync, or after a sync that failed: then it is read although it never reached the disk, and
+// only what is written again is synced.
+Result<void> write_again(File& file, const ScannedSegment& segment, std::uint64_t head_position) {
+  const auto behind = std::ranges::upper_bound(segment.marks, head_position + 1, {}, &PositionMark::position);
+  std::uint64_t offset = behind == segment.marks.begin() ? kSegmentBatchesOffset : std::prev(behind)->offset;
+  std::string piece;
+  for (; offset < segment.end_offset; offset += piece.size()) {
+    const std::uint64_t length = std::min<std::uint64_t>(kZeroPieceBytes, segment.end_offset - offset);
+    TRY(file.read_at(offset, static_cast<std::size_t>(length), piece));
+    TRY(file.write_at(offset, piece));
+  }
+  return file.sync_data();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SegmentLog>> SegmentLog::open(FileSystem& files, Clock& clock, Random& random,
@@ -107,8 +122,9 @@ Result<void> SegmentLog::recover(LogScan scan, const HeadSlot& head) {
   } else {
     TRY(current_file_, files_.open(segments_.back().path, OpenMode::read_write));
     current_offset_ = scan.segments.back().end_offset;
-    // What lies beyond the head was read back, not necessarily synced: the crash may have come between write and sync.
-    TRY(current_file_->sync_data());
+    TRY(write_again(*current_file_, scan.segments.back(), head.position));
+    // Nor may its name have been synced.
+    TRY(files_.sync_directory(options_.directory));
   }
   TRY(head_, DurableHead::open(files_, options_.directory, head));
   TRY(store_head());  // not closed any more, before anything is written behind it
