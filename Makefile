@@ -7,12 +7,16 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 FILE ?=
+SEEDS ?= 1000
+FROM ?= 1
+ROUNDS ?= 200
+SEED ?=
 RELEASE := build/release
 CTEST := ctest --no-tests=error --output-on-failure -j 2
 export DESTDIR
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test check bench asan tsan install clean help packages \
+.PHONY: build demo test torture simulate check bench bench-long bench-startup asan tsan install clean help packages \
         check-format check-include-direction check-contracts check-docs check-headers check-tidy
 
 build: $(RELEASE)/build.ninja ## build the program: build/release/bin/symphainy
@@ -26,6 +30,13 @@ test: packages ## build everything and run all tests
 	@$(MAKE) -s --no-print-directory $(RELEASE)/build.ninja
 	@cmake --build $(RELEASE) -j $(JOBS)
 	@$(CTEST) --test-dir $(RELEASE) 2>&1 | tee $(RELEASE)/ctest.log
+
+torture: packages ## kill -9 at random (ROUNDS=200, SEED=...), then at every crash point; then the planted bugs
+	@$(MAKE) -s --no-print-directory $(RELEASE)/build.ninja
+	@cmake --build $(RELEASE) -j $(JOBS) --target torture_node check_history_files symphainy_simulate_planted
+	@python3 -B tests/crash/torture.py $(RELEASE)/bin --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+	@python3 -B tests/crash/crash_points.py $(RELEASE)/bin . --all
+	@python3 -B tests/crash/planted_bugs_test.py $(RELEASE)/bin .
 
 check: packages ## format, dependency direction, contracts, documents, headers, clang-tidy
 	@$(MAKE) -s --no-print-directory check-format check-include-direction check-contracts check-docs \
@@ -45,10 +56,23 @@ check-headers:
 check-tidy: $(RELEASE)/build.ninja
 	@python3 -B tools/checks/tidy.py
 
-bench: packages ## measure; prints a table and writes build/bench.json
+bench: packages ## measure; prints tables, writes build/bench.json (longer: bench-startup, bench-long)
 	@$(MAKE) -s --no-print-directory $(RELEASE)/build.ninja
 	@cmake --build $(RELEASE) -j $(JOBS) --target symphainy_bench
 	@$(RELEASE)/bin/symphainy_bench --json build/bench.json
+
+bench-long: packages # ten million executions: an hour or less, and 55 GB in TMPDIR
+	@$(MAKE) -s --no-print-directory $(RELEASE)/build.ninja
+	@cmake --build $(RELEASE) -j $(JOBS) --target symphainy_bench
+	@$(RELEASE)/bin/symphainy_bench --only long --json build/bench-long.json
+
+bench-startup: build # time to the first answer, and what was read for it, over 20 kills
+	@bench/startup_curve.py $(RELEASE)/bin/symphainy
+
+simulate: packages ## simulated lives of a store, SEEDS=1000 of them; FROM=seed to begin with
+	@$(MAKE) -s --no-print-directory $(RELEASE)/build.ninja
+	@cmake --build $(RELEASE) -j $(JOBS) --target symphainy_simulate
+	@$(RELEASE)/bin/symphainy_simulate --seeds $(SEEDS) --from $(FROM)
 
 asan tsan: packages ## run the tests under AddressSanitizer and UBSan / ThreadSanitizer
 	@$(MAKE) -s --no-print-directory build/$@/build.ninja

@@ -4,20 +4,17 @@
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
-#include <fcntl.h>
 #include <filesystem>
 #include <mutex>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 #include "app/benchmark.h"
-#include "base/digest.h"
 #include "base/ids.h"
 #include "base/try.h"
-#include "public_works/abstractions/posix_error.h"
 #include "public_works/adapters/filesystem/posix_file_system.h"
 #include "public_works/adapters/sqlite/sqlite_state_store.h"
+#include "raw_log.h"
 
 namespace symphainy::app {
 namespace {
@@ -25,10 +22,8 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 using public_works::StateChanges;
 
-constexpr std::size_t kFileBytes = 32 * 1024 * 1024;
 constexpr std::size_t kRecordsPerExecution = 8;
 constexpr std::size_t kBatchesPerExecution = 2;
-constexpr std::size_t kHashesPerRecord = 2;
 constexpr std::size_t kExecutionsPerTransaction = 8'192;
 
 // The rows that one execution leaves behind, with the identifiers' real lengths.
@@ -124,80 +119,23 @@ class Folder {
   std::thread thread_;
 };
 
-class RawFile {
- public:
-  static Result<RawFile> open(const std::string& path) {
-    RawFile file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (file.descriptor_ < 0) return std::unexpected(public_works::posix_error(errno, "open", path));
-    const std::string zeros(kFileBytes, '\0');
-    TRY(file.write(0, zeros));
-    TRY(file.sync());
-    return file;
-  }
-  RawFile(RawFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  RawFile& operator=(RawFile&&) = delete;
-  ~RawFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-
-  Result<void> write(std::uint64_t offset, std::string_view bytes) {
-    const auto written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (written == static_cast<ssize_t>(bytes.size())) return {};
-    return std::unexpected(public_works::posix_error(errno, "write", "the limit's file"));
-  }
-  Result<void> sync() {
-    if (::fdatasync(descriptor_) == 0) return {};
-    return std::unexpected(public_works::posix_error(errno, "sync", "the limit's file"));
-  }
-
- private:
-  explicit RawFile(int descriptor) : descriptor_(descriptor) {}
-  int descriptor_;
-};
-
-void hash_like_the_log(std::string_view bytes, std::size_t batches) {
-  const std::size_t records = batches * kRecordsPerExecution / kBatchesPerExecution;
-  const std::size_t piece = std::max<std::size_t>(bytes.size() / std::max<std::size_t>(records, 1), 64);
-  for (std::size_t hash = 0; hash < kHashesPerRecord; ++hash) {
-    for (std::size_t at = 0; at < bytes.size(); at += piece)
-      (void)base::sha256(bytes.substr(at, piece / kHashesPerRecord));
-  }
-  (void)base::crc32c(bytes);
-}
-
-Result<double> median_sync_us(RawFile& file) {
-  std::vector<double> samples;
-  const std::string block(4096, 'b');
-  for (std::size_t i = 0; i < 200; ++i) {
-    TRY(file.write(i * block.size(), block));
-    const auto start = SteadyClock::now();
-    TRY(file.sync());
-    samples.push_back(std::chrono::duration<double, std::micro>(SteadyClock::now() - start).count());
-  }
-  std::ranges::nth_element(samples, samples.begin() + 100);
-  return samples[100];
-}
-
 Result<Limit> measure(const LimitOptions& options) {
-  TRY(RawFile file, RawFile::open(options.directory + "/log"));
+  TRY(bench::RawFile file, bench::RawFile::open(options.directory + "/log"));
   TRY(const auto store, public_works::SqliteStateStore::open(options.directory + "/state.db",
                                                              public_works::SqliteStateStore::Mode::read_write));
   Limit limit;
-  TRY(limit.fdatasync_p50_us, median_sync_us(file));
+  TRY(limit.fdatasync_p50_us, bench::median_sync_us(file));
   const auto batches = std::max<std::size_t>(static_cast<std::size_t>(std::llround(options.batches_per_group)), 1);
   const double group_bytes = static_cast<double>(batches) / kBatchesPerExecution * options.log_bytes_per_execution;
-  const std::string group(std::min(static_cast<std::size_t>(group_bytes), kFileBytes), 'g');
+  const std::string group(std::min(static_cast<std::size_t>(group_bytes), bench::kRawFileBytes), 'g');
   Folder folder(*store);
   std::uint64_t written = 0;  // batches
-  std::uint64_t offset = 0;
   const auto start = SteadyClock::now();
   while (SteadyClock::now() - start < std::chrono::duration<double>(options.seconds)) {
     if (options.stopped && options.stopped()) break;
-    hash_like_the_log(group, batches);
-    if (offset + group.size() > kFileBytes) offset = 0;
-    TRY(file.write(offset, group));
+    bench::hash_like_the_log(group, batches * kRecordsPerExecution / kBatchesPerExecution);
+    TRY(file.append(group));
     TRY(file.sync());
-    offset += group.size();
     written += batches;
     folder.synced(written / kBatchesPerExecution);
   }

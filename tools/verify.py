@@ -6,17 +6,15 @@ Written from docs/formats/write-ahead-log.md alone (a "section" below is one of 
 that a mistake of the program's own verifier is not repeated here. It reads and never writes. Where the page leaves a choice,
 what no crash can have made is refused. Exits 0: intact, 3: damaged or not what the checkpoint says, 2: usage or unreadable.
 """
-import argparse, base64, hashlib, json, re, struct, sys, uuid
+import argparse, base64, contextlib, hashlib, json, re, struct, sys, uuid
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
-
 ZERO = bytes(32)  # stands before the first link of every chain
 BATCH, RECORD = struct.Struct("<4sIIIQ32s"), struct.Struct("<IHHHHHHIQQQqQ16s16s")
 SLOT, SEGMENT = struct.Struct("<8sQ16s16sQ32sII"), struct.Struct("<8sHHI16s16sQ32s36sI")
 FIRST_BATCH, SLOTS = 12288, (4096, 8192)
 Chains = dict[tuple[bytes, int], tuple[int, bytes]]  # (tenant, partition) -> (tenant sequence, chain hash)
 Json = dict[str, Any]
-
 class Unreadable(Exception): """Nothing here can be verified."""
 class Invalid(Exception): """A batch, a record or a line that does not pass; what that means depends on where it stands."""
 class Refused(Invalid): """What was written whole, and is refused all the same wherever it stands."""
@@ -28,7 +26,6 @@ def sha256(*parts: bytes) -> bytes:
     return hashlib.sha256(b"".join(parts)).digest()
 def uuid_text(raw: bytes) -> str:
     return str(uuid.UUID(bytes=raw))
-
 # CRC-32C, four bytes at a time: table i has the remainder of a byte that i more bytes follow.
 CRC = [list(range(256))]
 for _ in range(8):
@@ -45,7 +42,6 @@ def crc32c(data: bytes, crc: int = 0) -> int:
     for byte in data[whole:]:
         crc = last[(crc ^ byte) & 255] ^ crc >> 8
     return crc ^ 0xFFFFFFFF
-
 # Ed25519 (RFC 8032, 5.1) on points (x, y). One signature is verified in a run, so plain formulas are fast enough.
 P, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
@@ -71,7 +67,6 @@ def signed(public: bytes, message: bytes, signature: bytes) -> bool:
     base = point_of((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
     x, y = add(times(scalar, base), times(k, (P - key[0], key[1])))
     return scalar < ORDER and (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
-
 # The Merkle tree of RFC 6962, 2.1 (section "A checkpoint").
 def leaf(tenant: bytes, partition: int, seq: int, chain: bytes) -> bytes:
     return sha256(b"\0", struct.pack("<H", len(tenant)), tenant, struct.pack("<HQ", partition, seq), chain)
@@ -89,7 +84,6 @@ def root_by_path(below: bytes, index: int, size: int, path: list[bytes]) -> byte
     if index < left:
         return sha256(b"\1", root_by_path(below, index, left, path[:-1]), path[-1])
     return sha256(b"\1", path[-1], root_by_path(below, index - left, size - left, path[:-1]))
-
 def canonical(value: Any) -> str:
     """RFC 8785. json.dumps escapes as its 3.2.2.2 says, but does not know the order of keys: by UTF-16 code units."""
     def ordered(part: Any) -> Any:
@@ -127,13 +121,11 @@ def check_checkpoint(value: Any, key: bytes | None) -> None:
     public, message = bytes.fromhex(value["public_key"]), {name: value[name] for name in value if name != "signature"}
     require(key in (None, public), "it is signed with another key than the one that is known")
     require(signed(public, canonical(message).encode(), bytes.fromhex(value["signature"])), "its signature is not valid")
-def agreement(wanted: Json, found: Json) -> Json:
-    """Section "A checkpoint": whether what was found at the checkpoint's position is what it says."""
+def agreement(wanted: Json, found: Json) -> Json:  # section "A checkpoint": `found` is what there is at its position
     reason = (f"it is not intact itself: {wanted['damage']['reason']}" if not wanted["intact"] else
               "no batch ends at its position" if not found else
               ", ".join(f"another {name}" for name in STATEMENT if found[name] != wanted[name]))
     return {"agrees": False, "reason": reason} if reason else {"agrees": True}
-
 # Section "A record": what of it is verified; its end is where the next one begins.
 Record = NamedTuple("Record", [
     ("end", int), ("partition", int), ("epoch", int), ("position", int), ("seq", int), ("time", int), ("store", bytes),
@@ -155,7 +147,6 @@ def follow(record: Record, before: tuple[int, bytes]) -> tuple[int, bytes]:
     require(sha256(record.salt, record.payload) == record.digest, f"the content digest of {record.position} is wrong")
     require(sha256(before[1], record.header, record.digest) == record.chain, f"the chain hash of {record.position} is wrong")
     return record.seq, record.chain
-
 # Section "The durable head".
 Slot = NamedTuple("Slot", [("generation", int), ("store", bytes), ("timeline", bytes), ("position", int),
                            ("store_hash", bytes), ("flags", int)])
@@ -168,6 +159,10 @@ def first_page(path: Path) -> bytes:
     """What stands before the batches. Behind a segment's end zeros are read: one that is cut there is only shorter."""
     with path.open("rb") as file:
         return file.read(FIRST_BATCH).ljust(FIRST_BATCH, b"\0")
+def earlier_timelines(payload: bytes) -> dict[str, int]:  # section "Timelines"; what is no such payload tells of none
+    with contextlib.suppress(Invalid, KeyError, TypeError, ValueError):
+        return {one["timeline"]: int(one["position"]) for one in parse_line(payload + b"\n")["earlier"]}
+    return {}
 
 class Log:
     """One reading of a wal directory, from its first byte to its last (section "Opening")."""
@@ -175,21 +170,19 @@ class Log:
         self.wal, self.checkpoint = wal, checkpoint
         self.path, self.offset = wal / "head", 0  # what is looked at: where the damage is, if it does not pass
         self.position, self.store_hash, self.time, self.epoch, self.torn = 0, ZERO, -1 << 64, 0, 0
-        self.head, self.closed, self.chains = None, False, {}
+        self.head, self.closed, self.chains, self.earlier, self.base, self.origin = None, False, {}, {}, 0, b""
         self.reached: Json = {}  # what the checkpoint says, as it is in this log at the same position
-
     def must(self, right: object, reason: str, offset: int | None = None) -> None:
         if not right:
             raise Damage({"segment": str(self.path), "offset": self.offset if offset is None else offset,
                           "position": self.position + 1, "reason": reason})
-
     def read(self) -> None:
         self.read_heads()
-        self.meet_slots(0, ZERO)
+        self.must(self.origin in (b"", self.head.store + self.head.timeline), "the base is of another store or timeline")
+        self.meet_slots(self.base, self.store_hash)
         for path in self.segments:
             self.read_segment(path, path == self.segments[-1])
-        self.must(self.position >= self.head.position, "there is no segment, but the head knows of records")
-
+        self.must(self.segments or not (self.base or self.head.position), "there is no segment, but the head has records")
     def read_heads(self) -> None:
         """Step 1. The head is read before the names are, so that it is not ahead of them when a writer is at work."""
         page = self.path.read_bytes() if self.path.exists() else None
@@ -198,6 +191,8 @@ class Log:
         if page is None and not self.segments:
             raise Unreadable(f"there is no log in {self.wal}")
         self.must(page is not None, "there are segments, but no head")
+        self.read_base(self.wal / "base")
+        self.segments = [path for path in self.segments if int(path.stem) > self.base]  # those before it were being removed
         slots = slots_in(page, (0, 4096))
         self.must(any(slots), "no slot of the head file is valid")  # written in turn, so a crash leaves one of them
         slots += [slot for last in self.segments[-1:] for slot in slots_in(first_page(last), SLOTS)]
@@ -206,8 +201,19 @@ class Log:
         for path in self.segments[:-1]:  # those of earlier segments are no head, but what any valid slot knows must be so
             slots += slots_in(first_page(path), SLOTS)
         self.must(all(slot[1:3] == self.head[1:3] for slot in slots if slot), "a slot is of another store or timeline")
-        self.known = sorted({slot[3:5] for slot in slots if slot}, reverse=True)  # position and store hash
-
+        self.known = sorted({slot[3:5] for slot in slots if slot and slot.position >= self.base}, reverse=True)
+    def read_base(self, path: Path) -> None:  # section "The base": where a log begins that is not kept from position 1 on
+        if path.exists():
+            data, at, chains = path.read_bytes(), 104, {}
+            whole = data[:12] == b"SYMPHBAS\1\0\0\0" and data[-4:] == crc32c(data[:-4]).to_bytes(4, "little")
+            self.must(whole and len(data) > 111, "the base is not whole")
+            position, time, epoch, store_hash, count = struct.unpack_from("<QqQ32sI", data, 44)
+            while len(chains) < count and (end := at + 2 + int.from_bytes(data[at:at + 2], "little")) + 42 < len(data):
+                partition, seq, chain = struct.unpack_from("<HQ32s", data, end)
+                chains[data[at + 2:end], partition], at = (seq, chain), end + 42
+            self.must(at + 8 + int.from_bytes(data[at:at + 4], "little") == len(data) and position, "its lengths are wrong")
+            self.position, self.time, self.epoch, self.store_hash, self.chains = position, time, epoch, store_hash, chains
+            self.base, self.origin, self.earlier = position, data[12:44], earlier_timelines(data[at + 4:-4])
     def read_segment(self, path: Path, last: bool) -> None:
         self.path, self.offset, page, reason, whole = path, 0, first_page(path), "", False
         self.check_header(page)
@@ -233,23 +239,17 @@ class Log:
             self.must(not self.closed or (self.position, end) == (self.head.position, self.offset),
                       "the log was closed, but there is something behind its end")
             self.torn = end - self.offset
-
     def check_header(self, page: bytes) -> None:  # step 2, and section "A segment"
         magic, form, zero, start, store, timeline, first, before, zeros, crc = SEGMENT.unpack_from(page)
         self.must(magic == b"SYMPHWAL" and crc == crc32c(page[:124]), "the segment's header is not valid")
-        self.must((form, start) == (1, FIRST_BATCH), f"the segment has format {form} and its first batch at {start}")
-        self.must(not zero and not any(zeros), "reserved bytes of the segment's header are not zero")
+        self.must((form, start, zero, any(zeros)) == (1, FIRST_BATCH, 0, False), "its format or reserved bytes are unknown")
         self.must((store, timeline) == self.head[1:3], "the segment is of another store or timeline than the head")
         self.must(first == int(self.path.stem), f"the segment begins at position {first}, which is not its name")
         self.must((first, before) == (self.position + 1, self.store_hash), "the segment does not continue what is before it")
-
-    def meet_slots(self, position: int, store_hash: bytes) -> None:
-        """A batch that holds the position of any valid slot must end there with that slot's store hash."""
+    def meet_slots(self, position: int, store_hash: bytes) -> None:  # a slot's position ends a batch with its store hash
         while self.known and self.known[-1][0] <= position:
             self.must(self.known.pop() == (position, store_hash), "this is not the batch that a slot of the head knows")
-
-    def read_batch(self, file: BinaryIO, header: bytes, room: int) -> int:
-        """Step 3. Nothing here changes before all of the batch is right."""
+    def read_batch(self, file: BinaryIO, header: bytes, room: int) -> int:  # step 3; changes nothing before all is right
         require(len(header) == BATCH.size, "a batch's header is cut short")
         magic, length, count, crc, first, store_hash = BATCH.unpack(header)
         require(magic == b"SYB1", "there is neither a batch nor zeros")
@@ -278,12 +278,14 @@ class Log:
         self.meet_slots(position, store_hash)
         self.position, self.store_hash, self.time, self.epoch = position, store_hash, time, epochs[-1]
         self.chains.update(changed)
+        for record in records:
+            if (record.tenant, record.header[4:6]) == (b"_system", b"\4\0"):
+                self.earlier = earlier_timelines(record.payload)
         if self.checkpoint and position == self.checkpoint.get("position"):
             root = merkle_root([leaf(*chain, *self.chains[chain]) for chain in sorted(self.chains)])
             self.reached = dict(zip(STATEMENT, (uuid_text(self.head.store), uuid_text(self.head.timeline), position,
                                                 store_hash.hex(), root.hex(), len(self.chains))))
         return length
-
 def verify_store(path: Path, checkpoint: Json | None, tenant: str | None) -> Json:
     wal = path / "wal" if (path / "wal").is_dir() else path
     for _ in range(3):  # a closed head that seems to be contradicted is read again: a writer may have opened the log since
@@ -297,14 +299,15 @@ def verify_store(path: Path, checkpoint: Json | None, tenant: str | None) -> Jso
             break
     head = log.head and {"position": log.head.position, "store_hash": log.head.store_hash.hex(),
                          "store_id": uuid_text(log.head.store), "timeline": uuid_text(log.head.timeline)}
-    result = {"kind": "store", "intact": not damage, "records": log.position, "first": min(1, log.position), "head": head,
-              "last": log.position, "tenants": len(log.chains), "torn_tail_bytes": log.torn} | damage
+    result = {"kind": "store", "intact": not damage, "records": (n := log.position - log.base), "first": n and log.base + 1,
+              "head": head, "last": log.position, "tenants": len(log.chains), "torn_tail_bytes": log.torn} | damage
     if tenant is not None:
         result["tenant"] = {"name": tenant, "records": sum(log.chains[c][0] for c in log.chains if c[0] == tenant.encode())}
     if not checkpoint:
         return result | {"note": "without a checkpoint, an end that was cut off cleanly cannot be noticed"}
+    if log.reached and checkpoint["position"] <= log.earlier.get(checkpoint["timeline"], 0):
+        log.reached["timeline"] = checkpoint["timeline"]  # up to there it is the same log
     return result | {"checkpoint": agreement(checkpoint, log.reached)}
-
 # Section "A bundle".
 def check_bundle_head(value: Any, key: bytes | None, tenant: str | None) -> Chains:
     """The heads that the tenant's chains are to reach: the signature and the audit paths vouch for them."""
@@ -325,7 +328,6 @@ def check_bundle_head(value: Any, key: bytes | None, tenant: str | None) -> Chai
         require(root.hex() == checkpoint["merkle_root"], f"the path of partition {partition} does not lead to the root")
         heads[name, partition], before = (seq, bytes.fromhex(end)), (index, partition)
     return heads
-
 def record_of(line: bytes) -> Record:
     """Of `{"record": "…"}` in canonical JSON, whose base64 is the only one for these bytes."""
     found = re.fullmatch(rb'\{"record":"((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)"\}\n', line)
@@ -352,7 +354,6 @@ def check_bundle(first: bytes, file: BinaryIO, key: bytes | None, tenant: str | 
     require(result["records"] == value["records"], f"it ends before its {value['records']} records")
     require(chains == heads, "a chain does not end as the checkpoint knows it")
     return checkpoint
-
 def verify_text(path: Path, checkpoint: Json | None, tenant: str | None, key: bytes | None) -> Json:
     with path.open("rb") as file:
         line = file.readline()  # told by content, also a damaged one; a bundle's first line holds a checkpoint as well
@@ -381,7 +382,6 @@ def verify(path: Path, against: Path | None = None, public_key: str | None = Non
     if checkpoint and checkpoint["kind"] != "checkpoint":
         raise Unreadable(f"{against} is no checkpoint")
     return verify_store(path, checkpoint, tenant) if path.is_dir() else verify_text(path, checkpoint, tenant, key)
-
 def main() -> int:
     parser = argparse.ArgumentParser(description="Verifies a write-ahead log, a bundle or a checkpoint.")
     parser.add_argument("path", type=Path, help="a data directory, a wal directory, a bundle or a checkpoint")

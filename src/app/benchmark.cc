@@ -2,19 +2,26 @@
 #include "app/benchmark.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <filesystem>
+#include <fmt/format.h>
 #include <fstream>
 #include <mutex>
 #include <semaphore>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "symphainy/runtime.h"
 
 #include "app/store_reader.h"
+#include "base/digest.h"
 #include "base/try.h"
 #include "public_works/adapters/filesystem/posix_file_system.h"
 #include "public_works/adapters/segment_log/durable_head.h"
@@ -25,6 +32,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::ptrdiff_t kMaxInFlight = 1'000'000;
+constexpr std::size_t kMillion = 1'000'000;
 
 double microseconds_since(SteadyClock::time_point start) {
   return std::chrono::duration<double, std::micro>(SteadyClock::now() - start).count();
@@ -57,57 +65,126 @@ Intent bench_intent(const Json& parameters) {
   return Intent::create("bench", "bench", "bench", "bench", {"service", "bench"}, parameters);
 }
 
-double percentile(std::vector<float>& sorted, double share) {
-  if (sorted.empty()) return 0;
-  return sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1))];
+Intent random_intent(const Json& parameters) {
+  Intent intent = bench_intent(parameters);
+  // Not in the order of time, as the usual ids are: every index is written to in another place.
+  const std::string digits = base::sha256(intent.intent_id).hex();
+  intent.intent_id = digits.substr(0, 32);
+  intent.idempotency_key = digits.substr(32);
+  return intent;
 }
 
-// Keeps `in_flight` intents under way for as long as told, and notes how long each took.
-class LoadGenerator {
+// How long things took, in as much memory after ten million as after one. A bucket is half a percent wide.
+class Latencies {
  public:
-  LoadGenerator(Runtime& runtime, std::size_t in_flight)
-      : runtime_(runtime), free_(static_cast<std::ptrdiff_t>(in_flight)) {}
-
-  void run_for(double seconds, const Json& parameters, const std::function<bool()>& stopped) {
-    const auto start = SteadyClock::now();
-    const auto end = start + std::chrono::duration<double>(seconds);
-    while (SteadyClock::now() < end && !(stopped && stopped())) {
-      free_.acquire();
-      const auto submitted = SteadyClock::now();
-      ++submitted_;
-      runtime_.submit(bench_intent(parameters), [this, submitted](const Result<ExecutionResult>& result) {
-        ended(result, microseconds_since(submitted));
-      });
+  void add(double microseconds) {
+    const double bucket = std::log2(std::max(microseconds, 1.0)) * kBucketsPerDoubling;
+    ++counts_[std::min(static_cast<std::size_t>(bucket), counts_.size() - 1)];
+    ++total_;
+  }
+  [[nodiscard]] std::size_t total() const noexcept { return total_; }
+  [[nodiscard]] double percentile(double share) const {
+    const auto wanted = static_cast<std::size_t>(std::ceil(share * static_cast<double>(total_)));
+    std::size_t seen = 0;
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+      seen += counts_[i];
+      if (seen >= wanted && seen > 0) return std::exp2(static_cast<double>(i + 1) / kBucketsPerDoubling);
     }
-    std::unique_lock lock(mutex_);
-    all_ended_.wait(lock, [this] { return latencies_us_.size() == submitted_; });
+    return 0;
   }
 
-  [[nodiscard]] std::vector<float>& latencies_us() { return latencies_us_; }
+ private:
+  static constexpr double kBucketsPerDoubling = 128;
+  std::array<std::size_t, 4'096> counts_{};  // up to 2^32 us
+  std::size_t total_ = 0;
+};
+
+// Submits, and notes how long each took: as many as may be in flight, or so many in a second whatever happens to them.
+class LoadGenerator {
+ public:
+  LoadGenerator(Runtime& runtime, const BenchmarkOptions& options)
+      : runtime_(runtime), options_(options), free_(static_cast<std::ptrdiff_t>(options.in_flight)) {}
+
+  void run(const Json& parameters) {
+    start_ = SteadyClock::now();
+    while (goes_on()) {
+      const auto due = options_.rate > 0 ? wait_until_due() : wait_until_free();
+      ++submitted_;
+      runtime_.submit(options_.random_ids ? random_intent(parameters) : bench_intent(parameters),
+                      [this, due](const Result<ExecutionResult>& result) { ended(result, microseconds_since(due)); });
+    }
+    std::unique_lock lock(mutex_);
+    all_ended_.wait(lock, [this] { return latencies_.total() == submitted_; });
+  }
+
+  [[nodiscard]] const Latencies& latencies() const { return latencies_; }
+  /// Executions a second in each million of them.
+  [[nodiscard]] Json rates_by_million() const {
+    Json rates = Json::array();
+    double before = 0;
+    for (const double at : seconds_at_millions_) rates.push_back(kMillion / (at - std::exchange(before, at)));
+    return rates;
+  }
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
 
  private:
+  bool goes_on() const {
+    if (options_.stopped && options_.stopped()) return false;
+    if (options_.executions > 0) return submitted_ < options_.executions;
+    return SteadyClock::now() - start_ < std::chrono::duration<double>(options_.seconds);
+  }
+  SteadyClock::time_point wait_until_free() {
+    free_.acquire();
+    return SteadyClock::now();
+  }
+  // What is submitted late because something stood in the way has waited since it was due.
+  SteadyClock::time_point wait_until_due() const {
+    const auto due = start_ + std::chrono::duration_cast<SteadyClock::duration>(
+                                  std::chrono::duration<double>(static_cast<double>(submitted_) / options_.rate));
+    std::this_thread::sleep_until(due);
+    return due;
+  }
+
   void ended(const Result<ExecutionResult>& result, double latency_us) {
     {
       const std::lock_guard lock(mutex_);
-      latencies_us_.push_back(static_cast<float>(latency_us));
+      latencies_.add(latency_us);
+      if (latencies_.total() % kMillion == 0) seconds_at_millions_.push_back(microseconds_since(start_) / 1e6);
       if (!result)
         failure_ = result.error();
       else if (result->error)
         failure_ = result->error;
       all_ended_.notify_one();
     }
-    free_.release();
+    if (options_.rate <= 0) free_.release();
   }
 
   Runtime& runtime_;
+  const BenchmarkOptions& options_;
   std::counting_semaphore<kMaxInFlight> free_;
+  SteadyClock::time_point start_;
   std::size_t submitted_ = 0;
   std::mutex mutex_;
   std::condition_variable all_ended_;
-  std::vector<float> latencies_us_;  // guarded by mutex_, like the next
+  Latencies latencies_;  // guarded by mutex_, like the next two
+  std::vector<double> seconds_at_millions_;
   std::optional<Error> failure_;
 };
+
+// What the device under the directory has written, whoever asked for it; 0 where there is no device to ask. Not
+// write_bytes of /proc/self/io: that counts a large folio whole when a page of it is dirtied.
+double device_bytes(const std::string& directory) {
+  constexpr double kSectorBytes = 512;
+  constexpr int kSectorsWritten = 7;  // which number of the line
+  struct stat found{};
+  if (::stat(directory.c_str(), &found) != 0) return 0;
+  std::ifstream counts(fmt::format("/sys/dev/block/{}:{}/stat", major(found.st_dev), minor(found.st_dev)));
+  double value = 0;
+  for (int i = 0; i < kSectorsWritten; ++i) {
+    if (!(counts >> value)) return 0;
+  }
+  return value * kSectorBytes;
+}
 
 /// Without the zeros behind what was written: segments are zeroed before they are used.
 std::uint64_t written_bytes(const std::filesystem::path& path) {
@@ -154,7 +231,7 @@ Result<Json> run_benchmark(const BenchmarkOptions& options) {
   RuntimeOptions runtime_options;
   runtime_options.data_directory = options.data_directory;
   runtime_options.handler_threads = 1;  // the handler does not block: more threads would only take turns
-  runtime_options.max_in_flight = options.in_flight + 1;
+  runtime_options.max_in_flight = options.rate > 0 ? kMaxInFlight : options.in_flight + 1;
   TRY(const auto runtime, Runtime::open(runtime_options));
   TRY(runtime->register_intent({.intent_type = "bench", .schema = Json::object({{"type", "object"}})}, "bench", "bench",
                                bench_handler));
@@ -164,9 +241,10 @@ Result<Json> run_benchmark(const BenchmarkOptions& options) {
 
   const DataDirectory directory{options.data_directory};
   TRY(const LogUse before, log_use(directory));
-  LoadGenerator load(*runtime, options.in_flight);
+  const double stored_before = device_bytes(options.data_directory);
+  LoadGenerator load(*runtime, options);
   const auto start = SteadyClock::now();
-  load.run_for(options.seconds, Json::object({{"source", first.references.front().reference_id}}), options.stopped);
+  load.run(Json::object({{"source", first.references.front().reference_id}}));
   // Before anything is reckoned from it: there may be nothing.
   const auto stopped = [&options] { return options.stopped && options.stopped(); };
   if (stopped()) return fail(ErrorCode::cancelled, "stopped on request", "stopped");
@@ -176,11 +254,11 @@ Result<Json> run_benchmark(const BenchmarkOptions& options) {
   TRY(runtime->close());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
+  const double stored = device_bytes(options.data_directory) - stored_before;
   TRY(const LogUse after, log_use(directory));
 
-  auto& latencies = load.latencies_us();
-  std::ranges::sort(latencies);
-  const double executions = static_cast<double>(latencies.size());
+  const Latencies& latencies = load.latencies();
+  const double executions = static_cast<double>(latencies.total());
   const double bytes = static_cast<double>(after.bytes - before.bytes) / executions;
   const double batches = 2 * executions / static_cast<double>(std::max<std::uint64_t>(after.groups - before.groups, 1));
   TRY(const Limit limit, measure_limit({.directory = options.data_directory + "/limit",
@@ -191,13 +269,16 @@ Result<Json> run_benchmark(const BenchmarkOptions& options) {
   if (stopped()) return fail(ErrorCode::cancelled, "stopped on request", "stopped");
   const double throughput = executions / seconds;
   return Json::object({{"batches_per_group", batches},
-                       {"executions", latencies.size()},
+                       {"device_bytes_per_execution", std::llround(stored / executions)},
+                       {"executions", latencies.total()},
                        {"fdatasync_us", limit.fdatasync_p50_us},
                        {"in_flight", options.in_flight},
                        {"limit", limit.executions_per_second},
                        {"log_bytes_per_execution", std::llround(bytes)},
-                       {"p50_us", percentile(latencies, 0.5)},
-                       {"p99_us", percentile(latencies, 0.99)},
+                       {"millions", load.rates_by_million()},
+                       {"p50_us", latencies.percentile(0.5)},
+                       {"p99_us", latencies.percentile(0.99)},
+                       {"p999_us", latencies.percentile(0.999)},
                        {"peak_rss_mib", static_cast<double>(usage.ru_maxrss) / 1024.0},
                        {"ratio", throughput / limit.executions_per_second},
                        {"throughput", throughput}});

@@ -16,14 +16,20 @@ struct BenchmarkOptions {
   std::size_t in_flight = 64;
   double seconds = 5;
   std::function<bool()> stopped;  ///< asked now and then; may be empty
+  std::size_t executions = 0;     ///< so many instead of so many seconds; 0: by time
+  /// Submitted in a second, however many are in flight then; latencies count from when each was due, so that a stall
+  /// is felt by all that it held up. 0: as fast as `in_flight` allows.
+  double rate = 0;
+  bool random_ids = false;  ///< intent ids and idempotency keys in no order; else ids by time and no keys
 };
 
 /// Two synced commits per execution; the handler adds a 200-byte artifact, a reference with one provenance edge, an
 /// event.
-/// {"in_flight", "executions", "throughput" (executions/s, projections drained), "p50_us", "p99_us", "limit"
+/// {"in_flight", "executions", "throughput" (executions/s, projections drained), "p50_us", "p99_us",
+/// "p999_us", "device_bytes_per_execution" (by the device that holds the directory, for everybody; 0: unknown), "limit"
 /// (executions/s), "ratio", "fdatasync_us" (p50 of a raw one), "log_bytes_per_execution", "batches_per_group" (that one
-/// sync of the log makes durable, on average), "peak_rss_mib" (of this process, up to the end of the executions)}.
-/// cancelled when it was stopped.
+/// sync of the log makes durable, on average), "millions" (executions/s in each million of them), "peak_rss_mib" (of
+/// this process, up to the end of the executions)}. cancelled when it was stopped.
 [[nodiscard]] Result<Json> run_benchmark(const BenchmarkOptions& options);
 
 /// What to push through the limit: the shape of what the runtime has just written.

@@ -14,12 +14,13 @@
 #include <utility>
 
 #include "base/ids.h"
+#include "base/time.h"
 #include "base/try.h"
 
 namespace symphainy::app {
 namespace {
 
-enum class Kind { path, name, actor, list, count };
+enum class Kind { path, name, actor, list, count, span };
 
 struct SettingRule {
   std::string_view key;
@@ -31,9 +32,10 @@ struct SettingRule {
 };
 
 constexpr std::uint64_t kMebibyte = 1024 * 1024;
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 53;
 constexpr const char* kConfigVariable = "SYMPHAINY_CONFIG";
 
-constexpr std::array<SettingRule, 11> kRules{{
+constexpr std::array<SettingRule, 15> kRules{{
     {"data", Kind::path, "SYMPHAINY_DATA", "--data"},
     {"tenant", Kind::name, "SYMPHAINY_TENANT", "--tenant"},
     {"actor", Kind::actor, "SYMPHAINY_ACTOR", "--actor"},
@@ -42,6 +44,10 @@ constexpr std::array<SettingRule, 11> kRules{{
     {"handler_threads", Kind::count, "SYMPHAINY_HANDLER_THREADS", "", 1, 1'024},
     {"segment_bytes", Kind::count, "SYMPHAINY_SEGMENT_BYTES", "", kMebibyte, 4'096 * kMebibyte},
     {"max_in_flight", Kind::count, "SYMPHAINY_MAX_IN_FLIGHT", "", 1, 1'000'000},
+    {"log.retain_age", Kind::span, "SYMPHAINY_LOG_RETAIN_AGE", "--older-than"},
+    {"log.retain_bytes", Kind::count, "SYMPHAINY_LOG_RETAIN_BYTES", "--keep-bytes", 0, kMostBytes},
+    {"log.archive", Kind::path, "SYMPHAINY_LOG_ARCHIVE", "--archive"},
+    {"log.snapshot_every", Kind::count, "SYMPHAINY_LOG_SNAPSHOT_EVERY", "", 1, kMostBytes},
     // What the intent model takes at most: a record must be readable again.
     {"limits.parameters_bytes", Kind::count, "SYMPHAINY_LIMITS_PARAMETERS_BYTES", "", 2, 32 * kMebibyte},
     {"limits.metadata_bytes", Kind::count, "SYMPHAINY_LIMITS_METADATA_BYTES", "", 2, 32 * kMebibyte},
@@ -72,6 +78,7 @@ Layers default_layer() {
   add("handler_threads", runtime.handler_threads);
   add("segment_bytes", runtime.segment_bytes);
   add("max_in_flight", runtime.max_in_flight);
+  for (const char* key : {"log.retain_age", "log.retain_bytes", "log.archive", "log.snapshot_every"}) add(key, nullptr);
   add("limits.parameters_bytes", runtime.intent_limits.parameters_bytes);
   add("limits.metadata_bytes", runtime.intent_limits.metadata_bytes);
   add("limits.depth", runtime.intent_limits.depth);
@@ -100,6 +107,9 @@ std::optional<std::string> complaint(const SettingRule& rule, const Json& value)
     case Kind::count:
       if (const auto number = value.as_uint64(); !number || *number < rule.least || *number > rule.most)
         return fmt::format("must be a whole number from {} to {}", rule.least, rule.most);
+      return std::nullopt;
+    case Kind::span:
+      if (!text || !base::parse_span(*text)) return "must be a span of time, as in 12h or 30d";
       return std::nullopt;
   }
   return std::nullopt;
@@ -135,8 +145,8 @@ Result<void> read_table(const toml::table& table, const std::string& prefix, con
     const std::string key = prefix + std::string(name.str());
     const auto line = name.source().begin.line;
     const std::string where = fmt::format("{}:{}", path, line);
-    if (key == "limits" && node.is_table()) {
-      TRY(read_table(*node.as_table(), "limits.", path, layers));
+    if ((key == "limits" || key == "log") && node.is_table()) {
+      TRY(read_table(*node.as_table(), key + ".", path, layers));
       continue;
     }
     const SettingRule* rule = find_rule(key);
@@ -219,6 +229,16 @@ std::size_t count_of(const Layers& layers, std::string_view key) {
   return layers.find(key)->second.value.as_uint64().value();
 }
 
+LogRetention log_from(const Layers& layers) {
+  const auto value = [&](std::string_view key) -> const Json& { return layers.find(key)->second.value; };
+  LogRetention log;
+  if (const auto age = value("log.retain_age").as_string()) log.retain_age_us = *base::parse_span(*age);
+  log.retain_bytes = value("log.retain_bytes").as_uint64().value_or(0);
+  if (const auto archive = value("log.archive").as_string()) log.archive = std::string(*archive);
+  log.snapshot_every = value("log.snapshot_every").as_uint64().value_or(0);
+  return log;
+}
+
 Configuration from_layers(Layers layers) {
   Configuration result;
   auto text = [&](std::string_view key) { return layers.find(key)->second.value.as_string(); };
@@ -231,6 +251,7 @@ Configuration from_layers(Layers layers) {
   result.handler_threads = count_of(layers, "handler_threads");
   result.segment_bytes = count_of(layers, "segment_bytes");
   result.max_in_flight = count_of(layers, "max_in_flight");
+  result.log = log_from(layers);
   result.limits.parameters_bytes = count_of(layers, "limits.parameters_bytes");
   result.limits.metadata_bytes = count_of(layers, "limits.metadata_bytes");
   result.limits.depth = count_of(layers, "limits.depth");
@@ -276,6 +297,7 @@ RuntimeOptions Configuration::runtime_options() const {
   options.handler_threads = handler_threads;
   options.segment_bytes = segment_bytes;
   options.max_in_flight = max_in_flight;
+  options.log_retention = log;
   options.intent_limits = limits;
   return options;
 }

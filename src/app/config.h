@@ -31,6 +31,7 @@ struct Configuration {
   std::size_t handler_threads = 4;
   std::size_t segment_bytes = 0;
   std::size_t max_in_flight = 0;
+  LogRetention log;
   IntentLimits limits;
   std::optional<std::string> file;  ///< the configuration file that was read
   std::vector<Setting> settings;    ///< every setting, in the order of the documentation

@@ -2,6 +2,7 @@
 // A data directory on this machine: its adapters, opened for writing by the one process that owns it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -24,7 +25,12 @@ struct LocalStore {
   [[nodiscard]] static Result<std::shared_ptr<LocalStore>> open(const RuntimeOptions& options);
 
   explicit LocalStore(std::size_t handler_threads);
+  ~LocalStore();
 
+  /// From now on gives up what the policy says of the log, every few seconds on a thread of its own.
+  void begin_retention(const LogRetention& policy);
+
+  std::string root;  ///< the data directory
   public_works::PosixFileSystem files;
   public_works::SystemClock clock;
   public_works::SystemRandom random;
@@ -39,13 +45,21 @@ struct LocalStore {
   public_works::ThreadExecutor fold;
   public_works::ThreadExecutor handlers;
   public_works::ThreadExecutor partition;
+
+ private:
+  void retain(const LogRetention& policy);
+
+  std::atomic<bool> closing_ = false;
+  std::string retention_complaint_;  // the maintenance thread's: told once
+  std::unique_ptr<public_works::ThreadExecutor> maintenance_;
 };
 
 /// What state.db must have been folded from.
 [[nodiscard]] std::string state_origin(const public_works::LogIdentity& log);
 /// The state store of a directory whose lock is held; one that is damaged, of another schema or another log is dropped,
-/// because the log refills it.
+/// because the newest good snapshot and the log behind it refill it. conflict, reason "state_lost", when the log does not
+/// reach back far enough for that: then nothing is dropped.
 [[nodiscard]] Result<std::unique_ptr<public_works::SqliteStateStore>> open_state_for_writing(
-    public_works::FileSystem& files, const DataDirectory& directory, const public_works::LogIdentity& log);
+    public_works::FileSystem& files, const DataDirectory& directory, const public_works::EventLog& log);
 
 }  // namespace symphainy::app

@@ -8,6 +8,8 @@
 #include <iostream>
 #include <thread>
 
+#include "app/archived_log.h"
+#include "app/store_copy.h"
 #include "app/store_reader.h"
 #include "base/bytes.h"
 #include "base/try.h"
@@ -52,15 +54,49 @@ Result<runtime::LogCheckpoint> trusted_checkpoint(const std::string& text,
   return checkpoint;
 }
 
+// How far the log has the records of a timeline: all of its own, an earlier one's up to where it was left.
+struct SharedTimeline {
+  bool known = false;
+  std::uint64_t position = UINT64_MAX;
+};
+
+Result<SharedTimeline> shared_with(public_works::FileSystem& files, const std::string& wal, const LogScan& scan,
+                                   const KnownHead& head, const base::Uuid& timeline) {
+  if (timeline == head.newest.timeline) return SharedTimeline{.known = true};
+  NamedByLog named;
+  public_works::FollowOptions how;
+  how.store = head.newest.store;
+  if (scan.base) {
+    TRY(named.begin_behind(scan.base->restored, scan.base->chain.position()));
+    how.begin = scan.base->chain;
+  }
+  TRY(public_works::follow_log(
+      files, wal, how, [&named](const public_works::FollowedBatch& next) { return named.read_restored(next.batch); }));
+  for (const runtime::EarlierTimeline& earlier : named.earlier()) {
+    if (earlier.timeline == timeline) return SharedTimeline{true, earlier.position};
+  }
+  return SharedTimeline{};
+}
+
 // Why the log is not the one that the checkpoint speaks of; empty when it is.
-std::string contradiction(const runtime::LogCheckpoint& checkpoint, const LogScan& scan, const KnownHead& head) {
+std::string contradiction(const runtime::LogCheckpoint& checkpoint, const SharedTimeline& shared, const LogScan& scan,
+                          const KnownHead& head) {
   if (checkpoint.store != head.newest.store) return "the checkpoint is of another store";
-  if (checkpoint.timeline != head.newest.timeline)
-    return "the checkpoint is of another timeline: the store was restored";
+  if (!shared.known) return "the checkpoint is of a timeline that this log does not come from";
+  if (checkpoint.position > shared.position) {
+    return fmt::format(
+        "the store was restored to position {} since: positions {} to {} of the checkpoint's timeline "
+        "were given up",
+        shared.position, shared.position + 1, checkpoint.position);
+  }
   if (scan.chain.position() < checkpoint.position) {
     return fmt::format(
         "the log ends at position {}, but had reached {}: its end was cut off, or an older copy was put back",
         scan.chain.position(), checkpoint.position);
+  }
+  if (scan.base && checkpoint.position <= scan.base->chain.position()) {
+    return fmt::format("position {} is retired history; the log begins at position {}: give its archive (--archive)",
+                       checkpoint.position, scan.base->chain.position() + 1);
   }
   if (!scan.chain_at) return fmt::format("no batch ends at position {} any more", checkpoint.position);
   const runtime::LogCheckpoint here =
@@ -68,6 +104,20 @@ std::string contradiction(const runtime::LogCheckpoint& checkpoint, const LogSca
   if (here.store_hash != checkpoint.store_hash) return "the store's hash chain is another one at that position";
   if (here.merkle_root != checkpoint.merkle_root) return "the tenants' chains are others at that position";
   return {};
+}
+
+Result<Json> held_against(const runtime::LogCheckpoint& checkpoint, public_works::FileSystem& files,
+                          const std::string& wal, const LogScan& scan, const KnownHead& head) {
+  std::string reason = "the log is damaged";
+  if (!scan.damage) {
+    TRY(const SharedTimeline shared, shared_with(files, wal, scan, head, checkpoint.timeline));
+    reason = contradiction(checkpoint, shared, scan, head);
+  }
+  Json said = Json::object(
+      {{"agrees", reason.empty()}, {"position", checkpoint.position}, {"public_key", hex_of(checkpoint.public_key)}});
+  if (checkpoint.timeline != head.newest.timeline) said["earlier_timeline"] = checkpoint.timeline.text();
+  if (!reason.empty()) said["reason"] = reason;
+  return said;
 }
 
 // The log's chain at its end, provided that it is intact.
@@ -122,12 +172,15 @@ Result<Json> verify_log(const std::string& data_directory, const VerifyOptions& 
   public_works::ScanOptions how = all_processors();
   if (checkpoint) how.chain_at = checkpoint->position;
   how.from = options.from.value_or(0);
-  TRY(const LogScan scan, public_works::scan_log(files, directory.wal(), *head, how));
+  auto scanned = options.archive ? scan_archived(files, directory.wal(), *head, how, *options.archive)
+                                 : public_works::scan_log(files, directory.wal(), *head, how);
+  TRY(const LogScan scan, std::move(scanned));
   const std::uint64_t last = scan.chain.position();
-  const std::uint64_t first = scan.segments.empty() ? 0 : std::min(last, scan.segments.front().first_position);
+  const std::uint64_t begin = scan.segments.empty() ? last + 1 : scan.segments.front().first_position;
+  const std::uint64_t records = last + 1 - std::min(begin, last + 1);
   Json answer = Json::object({{"intact", !scan.damage},
-                              {"records", last == 0 ? 0 : last - first + 1},
-                              {"first", first},
+                              {"records", records},
+                              {"first", records == 0 ? 0 : begin},
                               {"last", last},
                               {"tenants", scan.chain.tenants().size()},
                               {"torn_tail_bytes", scan.torn_bytes},
@@ -147,14 +200,8 @@ Result<Json> verify_log(const std::string& data_directory, const VerifyOptions& 
     answer["tenant"] = Json::object({{"name", *options.tenant}, {"chains", std::move(chains)}});
   }
   if (checkpoint) {
-    const std::string reason = scan.damage ? "the log is damaged" : contradiction(*checkpoint, scan, *head);
-    Json said = Json::object({{"agrees", reason.empty()},
-                              {"position", checkpoint->position},
-                              {"public_key", hex_of(checkpoint->public_key)}});
-    if (!reason.empty()) {
-      said["reason"] = reason;
-      answer["intact"] = false;
-    }
+    TRY(Json said, held_against(*checkpoint, files, directory.wal(), scan, *head));
+    if (said.find("reason") != nullptr) answer["intact"] = false;
     answer["checkpoint"] = std::move(said);
   } else {
     answer["note"] = "without a checkpoint (--against) a log whose end was cut off cleanly looks intact";

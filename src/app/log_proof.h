@@ -18,12 +18,14 @@ struct VerifyOptions {
   std::optional<std::uint64_t> from;      ///< only the segments from the one that holds this position
   std::optional<std::string> checkpoint;  ///< a checkpoint file's text, to hold the log to
   std::optional<base::PublicKey> signer;  ///< whose checkpoint it must be
+  std::optional<std::string> archive;     ///< where its retired beginning is kept: read that too
 };
 
 /// Checks every hash and both chains of the log against the durable head:
 /// {"intact", "records", "first", "last", "tenants", "head", "torn_tail_bytes", "tenant"?, "checkpoint"?: {"agrees",
-/// "reason"?}, "note"?, "damage"?: {"segment", "offset", "position", "reason"}}. "intact" is false too when the log
-/// does not agree with the checkpoint. An error only when the log, or the checkpoint, cannot be read at all.
+/// "earlier_timeline"?, "reason"?}, "note"?, "damage"?: {"segment", "offset", "position", "reason"}}. "intact" is false
+/// too when the log does not agree with the checkpoint. An error only when the log, or the checkpoint, cannot be read
+/// at all.
 [[nodiscard]] Result<Json> verify_log(const std::string& data_directory, const VerifyOptions& options = {});
 
 /// A signed checkpoint of the log as it is. corrupt when the log is damaged, conflict when it is empty.

@@ -45,7 +45,9 @@ Result<std::unique_ptr<Runtime>> open_node(const RuntimeOptions& options) {
                                  .clock = store->clock,
                                  .random = store->random,
                                  .log_sink = log_line};
-  return runtime::RuntimeNode::open(std::move(adapters), options);
+  TRY(auto node, runtime::RuntimeNode::open(std::move(adapters), options));
+  store->begin_retention(options.log_retention);
+  return node;
 }
 
 }  // namespace

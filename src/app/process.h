@@ -8,4 +8,7 @@ namespace symphainy::app {
 /// StoreReader::sql, for its limit of memory. Before anything else uses SQLite.
 void stop_counting_memory() noexcept;
 
+/// The program's log goes to stderr: stdout is for answers. Before any thread is started.
+void log_to_stderr();
+
 }  // namespace symphainy::app

@@ -24,6 +24,7 @@ class LocalReader final : public StoreReader {
   static Result<std::unique_ptr<StoreReader>> open(const DataDirectory& directory) {
     auto reader = std::make_unique<LocalReader>();
     reader->directory_ = directory;
+    TRY(refuse_backup(reader->files_, directory));
     TRY(reader->log_, public_works::SegmentLog::open(reader->files_, reader->clock_, reader->random_,
                                                      {.directory = directory.wal(), .read_only = true}));
     TRY(reader->state_, reader->open_state());
@@ -71,7 +72,7 @@ class LocalReader final : public StoreReader {
   }
 
   Result<void> catch_up() {
-    TRY(const auto state, open_state_for_writing(files_, directory_, log_->identity()));
+    TRY(const auto state, open_state_for_writing(files_, directory_, *log_));
     return runtime::fold_log(*log_, *state);
   }
 
@@ -85,6 +86,17 @@ class LocalReader final : public StoreReader {
 };
 
 }  // namespace
+
+Result<void> refuse_backup(public_works::FileSystem& files, const DataDirectory& directory) {
+  TRY(const auto found, files.stat(directory.backup_manifest()));
+  if (!found) return {};
+  return fail(
+      ErrorCode::invalid_argument,
+      fmt::format("{} is a backup, not a data directory; make one of it with `symphainy backup restore {} --data "
+                  "NEW`, and use that",
+                  directory.root, directory.root),
+      "is_backup");
+}
 
 Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& data_directory) {
   return LocalReader::open(DataDirectory{data_directory});

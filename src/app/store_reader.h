@@ -10,6 +10,7 @@
 
 #include "public_works/abstractions/artifact_store.h"
 #include "public_works/abstractions/event_log.h"
+#include "public_works/abstractions/file_system.h"
 #include "public_works/abstractions/lineage_store.h"
 #include "public_works/abstractions/state_store.h"
 
@@ -44,8 +45,14 @@ struct DataDirectory {
   [[nodiscard]] std::string state() const { return root + "/state.db"; }
   [[nodiscard]] std::string artifacts() const { return root + "/artifacts"; }
   [[nodiscard]] std::string events() const { return root + "/events"; }
+  [[nodiscard]] std::string snapshots() const { return root + "/snapshots"; }
   [[nodiscard]] std::string lock() const { return root + "/lock"; }
+  /// Of a backup; a data directory has none.
+  [[nodiscard]] std::string backup_manifest() const { return root + "/backup.json"; }
 };
+
+/// invalid_argument when the directory is a backup: opened as a store it would be none any more.
+[[nodiscard]] Result<void> refuse_backup(public_works::FileSystem& files, const DataDirectory& directory);
 
 /// The name of the publisher that writes DATA/events.
 inline constexpr const char* kNdjsonPublisher = "ndjson";

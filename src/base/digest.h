@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,6 +39,8 @@ class Sha256 {
 
 [[nodiscard]] Digest sha256(std::string_view bytes);
 [[nodiscard]] Digest sha256(std::string_view first, std::string_view second);
+/// Of all pieces, one behind the other.
+[[nodiscard]] Digest sha256(std::initializer_list<std::string_view> pieces);
 /// `previous` is the value for the bytes before these, 0 for none: crc32c(b, crc32c(a)) == crc32c(a + b).
 [[nodiscard]] std::uint32_t crc32c(std::string_view bytes, std::uint32_t previous = 0) noexcept;
 

@@ -6,15 +6,11 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/log_format.h"
 #include "base/try.h"
 
 namespace symphainy::base {
 namespace {
-
-constexpr std::uint32_t kBatchMagic = 0x31425953;  // "SYB1"
-constexpr std::size_t kCrcOffset = 12;
-constexpr std::size_t kStoreHashOffset = 24;
-constexpr std::size_t kHeaderFixedBytes = 88;
 
 void append_header(std::string& out, const LogRecord& record) {
   append_integer(out, record.format);
@@ -52,74 +48,29 @@ void end_record(std::string& out, std::size_t length_at, const LogRecord& record
 }
 
 Digest content_digest(const LogRecord& record) {
-  return sha256({record.salt.data(), record.salt.size()}, record.payload);
+  return sha256({{record.salt.data(), record.salt.size()}, record.payload});
 }
 
-Digest link(const Digest& previous, std::string_view header, const Digest& content) {
-  static thread_local Sha256 hash;
-  hash.begin();
-  hash.update(previous.view());
-  hash.update(header);
-  hash.update(content.view());
-  return hash.finish();
+Digest link(const Digest& previous, std::string_view header, std::string_view content_digest) {
+  return sha256({previous.view(), header, content_digest});
 }
 
-Digest link_batch(const Digest& previous, const LogBatch& batch) {
-  static thread_local Sha256 hash;
-  hash.begin();
-  hash.update(previous.view());
-  std::string place;
-  append_integer(place, batch.first_position());
-  append_integer(place, static_cast<std::uint32_t>(batch.records.size()));
-  hash.update(place);
-  for (const LogRecord& record : batch.records) hash.update(record.chain.view());
-  return hash.finish();
-}
+// What the store hash covers, but for the hash before it.
+class BatchLinks {
+ public:
+  BatchLinks(std::uint64_t first_position, std::size_t count) {
+    append_integer(bytes_, first_position);
+    append_integer(bytes_, static_cast<std::uint32_t>(count));
+  }
+  void add(std::string_view chain) { bytes_.append(chain); }
+  [[nodiscard]] Digest link(const Digest& previous) const { return sha256({previous.view(), bytes_}); }
+
+ private:
+  std::string bytes_;
+};
 
 Digest take_digest(ByteReader& reader) {
-  Digest digest;
-  const std::string_view raw = reader.bytes(digest.bytes.size());
-  std::copy(raw.begin(), raw.end(), digest.bytes.begin());
-  return digest;
-}
-
-std::uint32_t batch_crc(std::string_view batch) {
-  constexpr std::string_view kZeros("\0\0\0\0", 4);
-  return crc32c(batch.substr(kCrcOffset + 4), crc32c(kZeros, crc32c(batch.substr(0, kCrcOffset))));
-}
-
-Result<LogRecord> decode_record(std::string_view bytes) {
-  ByteReader reader(bytes);
-  LogRecord record;
-  record.format = reader.integer<std::uint16_t>();
-  if (record.format != kRecordFormat) {
-    return fail(ErrorCode::corrupt,
-                fmt::format("record format {} is not known to this release; open it with the release "
-                            "that wrote it",
-                            record.format),
-                std::string(kUnknownFormat));
-  }
-  record.flags = reader.integer<std::uint16_t>();
-  record.type = reader.integer<std::uint16_t>();
-  record.type_version = reader.integer<std::uint16_t>();
-  record.partition = reader.integer<std::uint16_t>();
-  const auto tenant_length = reader.integer<std::uint16_t>();
-  record.attempt = reader.integer<std::uint32_t>();
-  record.partition_epoch = reader.integer<std::uint64_t>();
-  record.position = reader.integer<std::uint64_t>();
-  record.tenant_seq = reader.integer<std::uint64_t>();
-  record.time_us = reader.integer<std::int64_t>();
-  record.key_id = reader.integer<std::uint64_t>();
-  record.store = Uuid::from_bytes(reader.bytes(16));
-  record.execution = Uuid::from_bytes(reader.bytes(16));
-  record.tenant = reader.bytes(tenant_length);
-  const std::string_view salt = reader.bytes(record.salt.size());
-  std::copy(salt.begin(), salt.end(), record.salt.begin());
-  record.payload = reader.bytes(reader.integer<std::uint32_t>());
-  record.content_digest = take_digest(reader);
-  record.chain = take_digest(reader);
-  if (!reader.ok() || reader.remaining() != 0) return fail(ErrorCode::corrupt, "a record's lengths do not add up");
-  return record;
+  return digest_of(reader.bytes(sizeof Digest::bytes));
 }
 
 std::unexpected<Error> broken(std::uint64_t position, std::string_view what) {
@@ -143,20 +94,25 @@ void LogChain::seal(LogBatch& batch, std::string& out) {
   append_integer(out, std::uint32_t{0});  // CRC, below
   append_integer(out, batch.first_position());
   out.append(Digest{}.view());  // store hash, below
+  BatchLinks links(batch.first_position(), batch.records.size());
   for (LogRecord& record : batch.records) {
     TenantHead& head = tenants_[{record.tenant, record.partition}];
     const std::size_t length_at = begin_record(out, record);
     const std::string_view header = std::string_view(out).substr(length_at + 4);
     record.content_digest = content_digest(record);
-    record.chain = link(head.chain, header, record.content_digest);
+    record.chain = link(head.chain, header, record.content_digest.view());
     end_record(out, length_at, record);
+    links.add(record.chain.view());
     head = {record.tenant_seq, record.chain};
   }
-  batch.store_hash = link_batch(store_hash_, batch);
+  batch.store_hash = links.link(store_hash_);
   std::memcpy(out.data() + start + kStoreHashOffset, batch.store_hash.bytes.data(), batch.store_hash.bytes.size());
   store_integer(out.data() + start + 4, static_cast<std::uint32_t>(out.size() - start));
   store_integer(out.data() + start + kCrcOffset, batch_crc(std::string_view(out).substr(start)));
-  advance(batch);
+  position_ = batch.last_position();
+  time_us_ = batch.records.back().time_us;
+  epoch_ = std::max(epoch_, batch.records.back().partition_epoch);
+  store_hash_ = batch.store_hash;
 }
 
 LogChain LogChain::behind(std::uint64_t position, const Digest& store_hash) {
@@ -214,7 +170,7 @@ Result<void> LogChain::join(LogChain next) {
     const TenantHead before = tenants_.contains(first.key) ? tenants_.at(first.key) : TenantHead{};
     if (first.seq != before.seq + 1) return broken(first.position, "the tenant's sequence has a gap");
     if (first.time_us <= time_us_) return broken(first.position, "its time is not after the record before it");
-    if (first.chain != link(before.chain, first.header, first.content_digest)) {
+    if (first.chain != link(before.chain, first.header, first.content_digest.view())) {
       return broken(first.position, "the tenant's hash chain does not continue here");
     }
   }
@@ -226,75 +182,83 @@ Result<void> LogChain::join(LogChain next) {
   return {};
 }
 
-Result<void> LogChain::follow(const LogBatch& batch, const Uuid& store) {
-  std::map<TenantKey, TenantHead> touched;
+/// How far following has got within a batch: nothing of it counts until all of the batch is right.
+struct LogChain::Followed {
+  using Key = std::pair<std::string_view, std::uint16_t>;
+
+  const Uuid& store;
+  std::uint64_t position;
+  std::int64_t time_us;
+  std::map<Key, TenantHead> heads;
   std::vector<FirstRecord> trusted;
-  std::uint64_t position = position_;
-  std::int64_t time_us = time_us_;
-  std::string header;
-  for (const LogRecord& record : batch.records) {
-    const TenantKey key{record.tenant, record.partition};
-    auto [head, fresh] = touched.try_emplace(key);
-    const auto known = fresh ? tenants_.find(key) : tenants_.end();
-    if (known != tenants_.end()) head->second = known->second;
-    if (record.position != ++position) return broken(record.position, fmt::format("expected position {}", position));
-    if (record.store != store) return broken(record.position, "the record belongs to another store");
-    if (record.time_us <= time_us) return broken(record.position, "its time is not after the record before it");
-    if (record.content_digest != content_digest(record)) {
-      return broken(record.position, "the payload is not what was digested");
-    }
-    header.clear();
-    append_header(header, record);
-    if (fresh && known == tenants_.end() && tenants_unknown_) {
-      trusted.push_back({key, record.position, record.tenant_seq, record.time_us, record.partition_epoch, header,
-                         record.content_digest, record.chain});
-    } else if (record.tenant_seq != head->second.seq + 1) {
-      return broken(record.position, "the tenant's sequence has a gap");
-    } else if (record.chain != link(head->second.chain, header, record.content_digest)) {
-      return broken(record.position, "the tenant's hash chain does not continue here");
-    }
-    head->second = {record.tenant_seq, record.chain};
-    time_us = record.time_us;
+};
+
+Result<void> LogChain::follow_record(const RecordView& record, Followed& so_far) const {
+  const std::uint64_t position = record.position();
+  if (position != ++so_far.position) return broken(position, fmt::format("expected position {}", so_far.position));
+  if (record.store() != so_far.store.view()) return broken(position, "the record belongs to another store");
+  if (record.time_us() <= so_far.time_us) return broken(position, "its time is not after the record before it");
+  if (record.content_digest() != sha256({record.salt(), record.payload()}).view()) {
+    return broken(position, "the payload is not what was digested");
   }
-  if (batch.store_hash != link_batch(store_hash_, batch)) {
-    return broken(batch.first_position(), "the store's hash chain does not continue here");
+  const auto [head, fresh] = so_far.heads.try_emplace({record.tenant(), record.partition()});
+  const TenantKey key = fresh ? TenantKey{record.tenant(), record.partition()} : TenantKey{};
+  const auto known = fresh ? tenants_.find(key) : tenants_.end();
+  if (known != tenants_.end()) head->second = known->second;
+  if (fresh && known == tenants_.end() && tenants_unknown_) {
+    so_far.trusted.push_back({key, position, record.tenant_seq(), record.time_us(), record.epoch(),
+                              std::string(record.header()), digest_of(record.content_digest()),
+                              digest_of(record.chain())});
+  } else if (record.tenant_seq() != head->second.seq + 1) {
+    return broken(position, "the tenant's sequence has a gap");
+  } else if (record.chain() != link(head->second.chain, record.header(), record.content_digest()).view()) {
+    return broken(position, "the tenant's hash chain does not continue here");
   }
-  std::uint64_t epoch = epoch_;  // last: only of a batch that is whole and in its place can this be said
-  for (const LogRecord& record : batch.records) {
-    if (record.partition_epoch < epoch) return stale(record.position, record.partition_epoch, epoch);
-    epoch = record.partition_epoch;
-  }
-  for (auto& [key, head] : touched) tenants_[key] = head;
-  std::ranges::move(trusted, std::back_inserter(taken_on_trust_));
-  advance(batch);
+  head->second = {record.tenant_seq(), digest_of(record.chain())};
+  so_far.time_us = record.time_us();
   return {};
 }
 
-void LogChain::advance(const LogBatch& batch) {
-  position_ = batch.last_position();
-  time_us_ = batch.records.back().time_us;
-  epoch_ = std::max(epoch_, batch.records.back().partition_epoch);
+Result<void> LogChain::follow(const BatchView& batch, const Uuid& store) {
+  Followed followed{store, position_, time_us_, {}, {}};
+  BatchLinks links(batch.first_position(), batch.records.size());
+  for (const RecordView& record : batch.records) {
+    TRY(follow_record(record, followed));
+    links.add(record.chain());
+  }
+  if (batch.store_hash != links.link(store_hash_)) {
+    return broken(batch.first_position(), "the store's hash chain does not continue here");
+  }
+  std::uint64_t epoch = epoch_;  // last: only of a batch that is whole and in its place can this be said
+  for (const RecordView& record : batch.records) {
+    if (record.epoch() < epoch) return stale(record.position(), record.epoch(), epoch);
+    epoch = record.epoch();
+  }
+  for (const auto& [key, head] : followed.heads) tenants_[{std::string(key.first), key.second}] = head;
+  std::ranges::move(followed.trusted, std::back_inserter(taken_on_trust_));
+  position_ = followed.position;
+  time_us_ = followed.time_us;
+  epoch_ = epoch;
   store_hash_ = batch.store_hash;
+  return {};
 }
 
-Result<BatchHeader> peek_batch(std::string_view header_bytes) {
-  // Zeros first: a segment's unused end may be shorter than a header.
-  if (std::ranges::all_of(header_bytes, [](char c) { return c == '\0'; })) {
-    return fail(ErrorCode::not_found, "nothing was written here");
+Result<void> LogChain::follow(const LogBatch& batch, const Uuid& store) {
+  std::string bytes;
+  std::vector<std::size_t> ends;
+  for (const LogRecord& record : batch.records) {
+    append_record(bytes, record);
+    ends.push_back(bytes.size());
   }
-  if (header_bytes.size() < kBatchHeaderBytes) return fail(ErrorCode::corrupt, "too short for a batch header");
-  ByteReader reader(header_bytes);
-  const auto magic = reader.integer<std::uint32_t>();
-  BatchHeader header;
-  header.length = reader.integer<std::uint32_t>();
-  header.count = reader.integer<std::uint32_t>();
-  reader.integer<std::uint32_t>();
-  header.first_position = reader.integer<std::uint64_t>();
-  if (magic != kBatchMagic || header.count == 0 ||
-      header.length < kBatchHeaderBytes + header.count * kHeaderFixedBytes) {
-    return fail(ErrorCode::corrupt, "not a batch header");
+  BatchView view{{}, batch.store_hash};
+  std::size_t begin = 0;
+  for (const std::size_t end : ends) {
+    begin += sizeof(std::uint32_t);  // its length
+    TRY(const RecordView record, RecordView::of(std::string_view(bytes).substr(begin, end - begin)));
+    view.records.push_back(record);
+    begin = end;
   }
-  return header;
+  return follow(view, store);
 }
 
 std::size_t encoded_size(const LogBatch& batch) {
@@ -304,37 +268,8 @@ std::size_t encoded_size(const LogBatch& batch) {
   return bytes;
 }
 
-Result<LogBatch> decode_batch(std::string_view bytes) {
-  TRY(const BatchHeader header, peek_batch(bytes.substr(0, kBatchHeaderBytes)));
-  if (header.length != bytes.size()) return fail(ErrorCode::corrupt, "the batch's length is not what its header says");
-  if (load_integer<std::uint32_t>(bytes.data() + kCrcOffset) != batch_crc(bytes)) {
-    return fail(ErrorCode::corrupt, "the batch's CRC-32C does not match");
-  }
-  LogBatch batch;
-  std::memcpy(batch.store_hash.bytes.data(), bytes.data() + kStoreHashOffset, batch.store_hash.bytes.size());
-  batch.records.reserve(header.count);
-  ByteReader reader(bytes.substr(kBatchHeaderBytes));
-  for (std::uint32_t i = 0; i < header.count; ++i) {
-    const auto length = reader.integer<std::uint32_t>();
-    const std::string_view record_bytes = reader.bytes(length);
-    if (!reader.ok()) return fail(ErrorCode::corrupt, "a record is cut short");
-    TRY(LogRecord record, decode_record(record_bytes));
-    if (record.position != header.first_position + i) return fail(ErrorCode::corrupt, "positions are out of order");
-    batch.records.push_back(std::move(record));
-  }
-  if (reader.remaining() != 0) return fail(ErrorCode::corrupt, "bytes are left over after the last record");
-  return batch;
-}
-
 void append_record(std::string& out, const LogRecord& record) {
   end_record(out, begin_record(out, record), record);
-}
-
-Result<LogRecord> read_record(std::string_view bytes) {
-  ByteReader reader(bytes);
-  const auto length = reader.integer<std::uint32_t>();
-  if (!reader.ok() || length != reader.remaining()) return fail(ErrorCode::corrupt, "the record is cut short");
-  return decode_record(reader.bytes(length));
 }
 
 Result<void> follow_record(LogChain::TenantHead& before, const LogRecord& record) {
@@ -344,7 +279,7 @@ Result<void> follow_record(LogChain::TenantHead& before, const LogRecord& record
   }
   std::string header;
   append_header(header, record);
-  if (record.chain != link(before.chain, header, record.content_digest)) {
+  if (record.chain != link(before.chain, header, record.content_digest.view())) {
     return broken(record.position, "the tenant's hash chain does not continue here");
   }
   before = {record.tenant_seq, record.chain};

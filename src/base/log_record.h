@@ -77,6 +77,45 @@ struct LogBatch {
   [[nodiscard]] std::uint64_t last_position() const { return records.back().position; }
 };
 
+/// A record where it stands in a batch's bytes, from its format to its chain hash. Valid as long as they are.
+class RecordView {
+ public:
+  /// Takes exactly these bytes (the record's length field is before them). corrupt when their lengths do not add up;
+  /// with reason kUnknownFormat when a newer release wrote them.
+  [[nodiscard]] static Result<RecordView> of(std::string_view bytes);
+
+  [[nodiscard]] std::uint16_t partition() const noexcept { return load_integer<std::uint16_t>(header_.data() + 8); }
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return load_integer<std::uint64_t>(header_.data() + 16); }
+  [[nodiscard]] std::uint64_t position() const noexcept { return load_integer<std::uint64_t>(header_.data() + 24); }
+  [[nodiscard]] std::uint64_t tenant_seq() const noexcept { return load_integer<std::uint64_t>(header_.data() + 32); }
+  [[nodiscard]] std::int64_t time_us() const noexcept { return load_integer<std::int64_t>(header_.data() + 40); }
+  [[nodiscard]] std::string_view store() const noexcept { return header_.substr(56, 16); }
+  [[nodiscard]] std::string_view tenant() const noexcept { return header_.substr(88); }
+  [[nodiscard]] std::string_view header() const noexcept { return header_; }  ///< what the chain hash covers
+  [[nodiscard]] std::string_view salt() const noexcept { return salt_; }
+  [[nodiscard]] std::string_view payload() const noexcept { return payload_; }
+  [[nodiscard]] std::string_view content_digest() const noexcept { return content_digest_; }
+  [[nodiscard]] std::string_view chain() const noexcept { return chain_; }
+  [[nodiscard]] LogRecord copy() const;
+
+ private:
+  std::string_view header_;
+  std::string_view salt_;
+  std::string_view payload_;
+  std::string_view content_digest_;
+  std::string_view chain_;
+};
+
+/// A batch where it stands: what is read without being kept.
+struct BatchView {
+  std::vector<RecordView> records;  ///< never empty; positions are consecutive
+  Digest store_hash;
+
+  [[nodiscard]] std::uint64_t first_position() const { return records.front().position(); }
+  [[nodiscard]] std::uint64_t last_position() const { return records.back().position(); }
+  [[nodiscard]] LogBatch copy() const;
+};
+
 /// The ends of both chains at a position: what the next batch is linked to.
 class LogChain {
  public:
@@ -103,6 +142,7 @@ class LogChain {
   void seal(LogBatch& batch, std::string& out);
   /// Checks that a decoded batch follows this chain (positions, sequences, times, digests, both chains, store, and that
   /// no epoch is below one before it), then advances.
+  [[nodiscard]] Result<void> follow(const BatchView& batch, const Uuid& store);
   [[nodiscard]] Result<void> follow(const LogBatch& batch, const Uuid& store);
 
   [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
@@ -122,7 +162,8 @@ class LogChain {
     Digest content_digest;
     Digest chain;
   };
-  void advance(const LogBatch& batch);
+  struct Followed;
+  [[nodiscard]] Result<void> follow_record(const RecordView& record, Followed& so_far) const;
 
   Digest began_behind_;                      // the store hash that this chain was begun with
   bool tenants_unknown_ = false;             // those not in tenants_
@@ -149,6 +190,8 @@ struct BatchHeader {
 /// Takes exactly one batch (BatchHeader::length bytes); checks its CRC and that its lengths add up. corrupt; with
 /// reason kUnknownFormat when the CRC matches, but a newer release wrote it.
 [[nodiscard]] Result<LogBatch> decode_batch(std::string_view bytes);
+/// The same without copying; `batch` keeps its memory from one call to the next.
+[[nodiscard]] Result<void> view_batch(std::string_view bytes, BatchView& batch);
 
 /// The record's bytes as in a batch, from its length field on, with the digests it carries.
 void append_record(std::string& out, const LogRecord& record);

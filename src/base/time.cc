@@ -109,6 +109,32 @@ std::optional<std::int64_t> parse_time(std::string_view text) {
   return seconds * kMicrosecondsPerSecond + *fraction_us;
 }
 
+std::optional<std::int64_t> parse_span(std::string_view text) {
+  if (text.size() < 2) return std::nullopt;
+  std::int64_t unit = 0;
+  switch (text.back()) {
+    case 's':
+      unit = 1;
+      break;
+    case 'm':
+      unit = 60;
+      break;
+    case 'h':
+      unit = 3'600;
+      break;
+    case 'd':
+      unit = 86'400;
+      break;
+    default:
+      return std::nullopt;
+  }
+  std::uint32_t count = 0;
+  const char* end = text.data() + text.size() - 1;
+  const auto [stopped, error] = std::from_chars(text.data(), end, count);
+  if (error != std::errc() || stopped != end) return std::nullopt;
+  return unit * 1'000'000 * count;
+}
+
 std::int64_t wall_now_us() {
   using namespace std::chrono;
   return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();

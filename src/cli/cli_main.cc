@@ -8,6 +8,7 @@
 
 #include "symphainy/cli.h"
 
+#include "app/process.h"
 #include "cli/command.h"
 #include "cli/invocation.h"
 
@@ -24,6 +25,7 @@ void add_commands(cli::CommandLine& line) {
   cli::add_outbox(root);
   cli::add_wal(root);
   cli::add_key(root);
+  cli::add_backup(root);
   cli::add_intent(root);
   cli::add_sql(root);
   cli::add_config(root);
@@ -44,10 +46,18 @@ void occupy_closed_streams() {
   }
 }
 
+/// Of what the log has given up there may be a copy.
+std::string where_it_is_kept(const Error& error, const cli::Invocation& invocation) {
+  if (error.reason != public_works::kHistoryRetired) return {};
+  const auto configuration = invocation.configuration();
+  if (!configuration || configuration->log.archive.empty()) return {};
+  return "; its archive is " + configuration->log.archive;
+}
+
 int run_chosen(const cli::CommandBody& body, cli::Invocation& invocation) {
   Result<int> code = body(invocation);
   if (code) return *code;
-  cli::complain(code.error().message);
+  cli::complain(code.error().message + where_it_is_kept(code.error(), invocation));
   return cli::exit_code_of(code.error());
 }
 
@@ -64,6 +74,7 @@ int run_line(int argc, const char* const* argv, const RegisterDomains& register_
 
 int cli_main(int argc, const char* const* argv, const RegisterDomains& register_domains) {
   occupy_closed_streams();
+  app::log_to_stderr();
   try {
     const int code = run_line(argc, argv, register_domains);
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;

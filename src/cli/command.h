@@ -97,7 +97,9 @@ class CommandLine {
 void add_run(Command root);
 void add_execution(Command root);
 void add_wal(Command root);
+void add_wal_retain(Command& wal);
 void add_key(Command root);
+void add_backup(Command root);
 void add_outbox(Command root);
 void add_reference(Command root);
 void add_lineage(Command root);

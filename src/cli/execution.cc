@@ -30,6 +30,7 @@ struct ListOptions {
 
 struct ShowArguments {
   std::string id;
+  std::optional<std::string> as_of;
   bool timeline = false;
 };
 
@@ -155,10 +156,34 @@ void print_results(const Output& out, const ExecutionResult& result) {
   }
 }
 
+/// What is left of an execution whose records are retired.
+Result<int> show_row(const Output& out, const ScopedReader& reader, const std::string& execution_id) {
+  TRY(auto row, reader.store->state().execution(reader.scope, execution_id));
+  if (!row) return std::unexpected(unknown_id("execution", execution_id, "execution list"));
+  if (out.json()) {
+    Json json = execution_json(*row, reader.scope);
+    json[public_works::kHistoryRetired] = true;
+    out.json_line(json);
+  } else {
+    ExecutionStory story;
+    story.row = *std::move(row);
+    print_row(out, story);
+  }
+  notify("its records are retired: this is what the projections know of it");
+  return kOk;
+}
+
 Result<int> show(Invocation& invocation, const ShowArguments& arguments) {
   TRY(const ScopedReader reader, open_scoped(invocation));
-  TRY(const ExecutionStory story, load_story(reader, arguments.id));
+  std::optional<runtime::LogMoment> moment;
+  if (arguments.as_of) {
+    TRY(moment, parse_log_moment(*arguments.as_of, reader.scope));
+  }
+  const auto loaded = load_story(reader, arguments.id, moment);
   const Output& out = invocation.out();
+  const bool retired = !loaded && loaded.error().reason == public_works::kHistoryRetired;
+  if (retired && !moment && !arguments.timeline) return show_row(out, reader, arguments.id);
+  TRY(const ExecutionStory story, loaded);
   if (out.json()) {
     out.json_line(show_json(story, arguments.timeline, reader.scope));
     return kOk;
@@ -204,7 +229,12 @@ void add_execution(Command root) {
       .takes_tenant()
       .argument("ID", arguments->id, "the execution")
       .flag("--timeline", arguments->timeline, "with its records, by stage of the lifecycle")
-      .examples({"symphainy execution show 0193a0c0-7d7e-7c4f-8e0a-5f5b3c2d1e0f --tenant acme --timeline"})
+      .option("--as-of", arguments->as_of,
+              "as it was then, from the commits made by that time (2026-11-23T10:00:00Z, or a span back from now such "
+              "as 2h), or up to that record: the tenant's number, or the position with --tenant '*'",
+              "TIME|NUMBER")
+      .examples({"symphainy execution show 0193a0c0-7d7e-7c4f-8e0a-5f5b3c2d1e0f --tenant acme --timeline",
+                 "symphainy execution show ID --tenant acme --as-of 1000"})
       .runs([arguments](Invocation& invocation) { return show(invocation, *arguments); });
 
   add_why(execution, "execution ");

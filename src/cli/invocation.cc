@@ -2,6 +2,8 @@
 #include "cli/invocation.h"
 
 #include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
 #include <utility>
 
 #include "app/content.h"
@@ -54,11 +56,7 @@ Result<std::unique_ptr<app::StoreReader>> Invocation::open_reader() const {
   TRY(const app::Configuration configuration, this->configuration());
   auto reader = app::StoreReader::open(configuration.data_directory);
   if (!reader && reader.error().code == ErrorCode::not_found)
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("there is no store in {}; name another directory with --data, or make "
-                            "one with symphainy run",
-                            configuration.data_directory),
-                std::string(kNoStore));
+    return std::unexpected(no_store(configuration.data_directory));
   return reader;
 }
 
@@ -78,6 +76,23 @@ Result<ScopedReader> open_scoped(const Invocation& invocation) {
   TRY(public_works::TenantScope scope, invocation.scope());
   TRY(std::unique_ptr<app::StoreReader> store, invocation.open_reader());
   return ScopedReader{std::move(scope), std::move(store)};
+}
+
+Actor who_asks(const app::Configuration& configuration) {
+  if (configuration.actor) return *configuration.actor;
+  const passwd* entry = ::getpwuid(::geteuid());
+  return {"user", entry != nullptr && entry->pw_name != nullptr && *entry->pw_name != '\0'
+                      ? entry->pw_name
+                      : fmt::format("uid-{}", ::geteuid())};
+}
+
+Error no_store(const std::string& data_directory) {
+  return Error{
+      ErrorCode::invalid_argument,
+      fmt::format("there is no store in {}; name another directory with --data, or make one with symphainy run",
+                  data_directory),
+      std::string(kNoStore),
+      {}};
 }
 
 Error unknown_id(std::string_view kind, std::string_view id, std::string_view list_command) {

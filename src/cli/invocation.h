@@ -61,6 +61,12 @@ struct ScopedReader {
 };
 [[nodiscard]] Result<ScopedReader> open_scoped(const Invocation& invocation);
 
+/// The configured actor, else the user of the operating system.
+[[nodiscard]] Actor who_asks(const app::Configuration& configuration);
+
+/// The error for a data directory that holds no store.
+[[nodiscard]] Error no_store(const std::string& data_directory);
+
 /// The error for an id that this tenant does not have.
 [[nodiscard]] Error unknown_id(std::string_view kind, std::string_view id, std::string_view list_command);
 

@@ -23,32 +23,6 @@ std::int64_t now_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(system_clock::now().time_since_epoch()).count();
 }
 
-std::optional<std::int64_t> span_us(std::string_view text) {
-  if (text.size() < 2) return std::nullopt;
-  std::int64_t unit = 0;
-  switch (text.back()) {
-    case 's':
-      unit = 1;
-      break;
-    case 'm':
-      unit = 60;
-      break;
-    case 'h':
-      unit = 3'600;
-      break;
-    case 'd':
-      unit = 86'400;
-      break;
-    default:
-      return std::nullopt;
-  }
-  std::uint32_t count = 0;
-  const char* end = text.data() + text.size() - 1;
-  const auto [stopped, error] = std::from_chars(text.data(), end, count);
-  if (error != std::errc() || stopped != end) return std::nullopt;
-  return unit * 1'000'000 * count;
-}
-
 }  // namespace
 
 Json execution_json(const public_works::ExecutionRow& row, const public_works::TenantScope& scope) {
@@ -123,7 +97,7 @@ Json record_json(const base::LogRecord& record, const public_works::TenantScope&
 }
 
 Result<std::int64_t> parse_moment(const std::string& text) {
-  if (const auto span = span_us(text)) return now_us() - *span;
+  if (const auto span = base::parse_span(text)) return now_us() - *span;
   if (const auto moment = base::parse_time(text)) return *moment;
   return fail(
       ErrorCode::invalid_argument,

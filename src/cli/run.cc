@@ -4,8 +4,6 @@
 // absent.
 #include <algorithm>
 #include <fmt/format.h>
-#include <pwd.h>
-#include <unistd.h>
 
 #include "base/try.h"
 #include "cli/command.h"
@@ -24,13 +22,6 @@ struct RunArguments {
   std::vector<std::string> roots;
   std::optional<std::uint64_t> concurrency;
 };
-
-Actor operating_system_user() {
-  const passwd* entry = ::getpwuid(::geteuid());
-  return {"user", entry != nullptr && entry->pw_name != nullptr && *entry->pw_name != '\0'
-                      ? entry->pw_name
-                      : fmt::format("uid-{}", ::geteuid())};
-}
 
 constexpr const char* kSession = "cli";
 constexpr const char* kSolution = "default";
@@ -82,7 +73,7 @@ class Run {
       : runtime_(runtime), limits_(configuration.limits), writer_(configuration.concurrency) {
     defaults_.tenant = configuration.tenant;
     defaults_.tenant_is_asked_for = tenant_is_asked_for;
-    defaults_.actor = configuration.actor ? *configuration.actor : operating_system_user();
+    defaults_.actor = who_asks(configuration);
   }
 
   /// Takes everything in, then waits for what is in flight, also when the input broke off.

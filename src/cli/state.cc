@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// `symphainy state`: the key-value state that a tenant's executions have left.
+// `symphainy state`: the key-value state that a tenant's executions have left, and the proof that it, and everything
+// else that is asked of state.db, is what the log says.
 #include <fmt/format.h>
 
+#include "app/state_check.h"
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/invocation.h"
 #include "cli/rows.h"
+#include "cli/stop_signal.h"
+#include "cli/temporary_store.h"
 #include "cli/text_width.h"
 
 namespace symphainy::cli {
@@ -79,11 +83,56 @@ Result<int> list(Invocation& invocation, const ListOptions& options) {
   return kOk;
 }
 
+void print_check(const Output& out, const Json& answer, bool equal) {
+  if (!out.table_asked()) return out.json_line(answer);
+  out.facts({{"equal", Cell(equal ? "true" : "false", equal ? Colour::good : Colour::bad)},
+             {"position", plain(*answer.find("position"))}});
+  Table tables{{{"table"}, {"equal"}, {"live", Align::right}, {"rebuilt", Align::right}}, {}};
+  answer.find("tables")->for_each_member([&](std::string_view name, const Json& counts) {
+    tables.rows.push_back(
+        {name, plain(*counts.find("equal")), plain(*counts.find("live")), plain(*counts.find("rebuilt"))});
+  });
+  out.line("");
+  out.table(tables);
+  if (equal) return;
+  Table differences{{{"table"}, {"key"}, {"column"}, {"live"}, {"rebuilt"}}, {}};
+  const Json& list = *answer.find("differences");
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const Json& difference = list.at(i);
+    const auto cell = [&](std::string_view member) {
+      return Cell(shortened(plain(*difference.find(member)), kValueColumns));
+    };
+    differences.rows.push_back({cell("table"), cell("key"), cell("column"), cell("live"), cell("rebuilt")});
+  }
+  out.line("");
+  out.table(differences);
+}
+
+Result<int> verify(Invocation& invocation) {
+  TRY(const app::Configuration configuration, invocation.configuration());
+  const StopSignal stop;  // before there is something temporary to be removed
+  TRY(const TemporaryStore scratch, TemporaryStore::create("symphainy-state", TemporaryStore::After::remove));
+  const auto answer = app::check_state({configuration.data_directory, scratch.path(), [&] { return stop.raised(); }});
+  if (!answer && answer.error().code == ErrorCode::not_found && answer.error().reason.empty())
+    return std::unexpected(no_store(configuration.data_directory));
+  if (!answer) return std::unexpected(answer.error());
+  const bool equal = answer->find("equal")->as_bool().value_or(false);
+  print_check(invocation.out(), *answer, equal);
+  if (equal) return kOk;
+  complain(fmt::format(
+      "{0}/state.db is not what the log says; stop what has it open and delete it with its -wal and -shm: the next "
+      "opening rebuilds it from the log, which is the truth",
+      configuration.data_directory));
+  return kDamaged;
+}
+
 }  // namespace
 
 void add_state(Command root) {
-  Command state = root.add("state", "tenant-scoped key-value state");
-  state.examples({"symphainy state list --tenant acme --prefix policies/", "symphainy state get KEY --tenant acme"});
+  Command state =
+      root.add("state", "tenant-scoped key-value state, and the proof that projections are what the log says");
+  state.examples({"symphainy state list --tenant acme --prefix policies/", "symphainy state get KEY --tenant acme",
+                  "symphainy state verify"});
 
   auto key = std::make_shared<std::string>();
   state.add("get", "one key, its value and version")
@@ -102,6 +151,15 @@ void add_state(Command root) {
       .option("--cursor", options->cursor, "go on after this key; TENANT/KEY with --tenant '*'", "KEY")
       .examples({"symphainy state list --tenant acme --prefix policies/"})
       .runs([options](Invocation& invocation) { return list(invocation, *options); });
+
+  state
+      .add(
+          "verify",
+          "fold the log anew and compare with DATA/state.db row by row: executions, state, references, events, all of "
+          "it; exit 0 equal, 3 different. Takes as much room in TMPDIR (else /tmp) as DATA/state.db has, until it ends")
+      .takes_data()
+      .examples({"symphainy state verify --data ./data", "symphainy state verify -o table"})
+      .runs([](Invocation& invocation) { return verify(invocation); });
 }
 
 }  // namespace symphainy::cli

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/timeline.h"
 
+#include <charconv>
 #include <fmt/format.h>
 
 #include "base/time.h"
 #include "base/try.h"
 #include "cli/rows.h"
-#include "runtime/execution_history.h"
 #include "runtime/wal_record.h"
 
 namespace symphainy::cli {
@@ -55,16 +55,48 @@ std::string completion_summary(const Json& payload) {
   return "completed in " + format_duration(duration == nullptr ? 0 : duration->as_int64().value_or(0));
 }
 
+Error not_accepted_yet(const public_works::ExecutionRow& row, const public_works::TenantScope& scope) {
+  return Error{ErrorCode::not_found,
+               fmt::format("execution {} had not been accepted then: that was at {}, as {} {} and those after it",
+                           row.execution_id, base::format_time(row.accepted_us),
+                           scope.tenant() ? "the tenant's record" : "position",
+                           scope.tenant() ? row.tenant_seq : row.accepted_position),
+               "not_accepted_yet",
+               {}};
+}
+
 }  // namespace
 
-Result<ExecutionStory> load_story(const ScopedReader& reader, const std::string& execution_id) {
+Result<ExecutionStory> load_story(const ScopedReader& reader, const std::string& execution_id,
+                                  const std::optional<runtime::LogMoment>& moment) {
   TRY(auto row, reader.store->state().execution(reader.scope, execution_id));
   if (!row) return std::unexpected(unknown_id("execution", execution_id, "execution list"));
   ExecutionStory story;
-  story.row = *std::move(row);
-  TRY(story.records, runtime::read_history(reader.store->log(), story.row));
+  if (moment) {
+    TRY(auto past, runtime::read_history_until(reader.store->log(), *row, *moment));
+    if (!past) return std::unexpected(not_accepted_yet(*row, reader.scope));
+    story.row = std::move(past->row);
+    story.records = std::move(past->records);
+  } else {
+    story.row = *std::move(row);
+    TRY(story.records, runtime::read_history(reader.store->log(), story.row));
+  }
   TRY(story.result, runtime::result_from_history(story.records));
   return story;
+}
+
+Result<runtime::LogMoment> parse_log_moment(const std::string& text, const public_works::TenantScope& scope) {
+  runtime::LogMoment moment;
+  if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos) {
+    TRY(moment.time_us, parse_moment(text));
+    return moment;
+  }
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc())
+    return fail(ErrorCode::invalid_argument, fmt::format("{} is beyond what a record's number can be", text));
+  (scope.tenant() ? moment.tenant_seq : moment.position) = number;
+  return moment;
 }
 
 Json first_payload(const ExecutionStory& story, std::uint16_t type) {

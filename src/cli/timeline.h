@@ -13,6 +13,7 @@
 #include "base/log_record.h"
 #include "cli/invocation.h"
 #include "cli/output.h"
+#include "runtime/execution_history.h"
 
 namespace symphainy::cli {
 
@@ -23,8 +24,12 @@ struct ExecutionStory {
   ExecutionResult result;
 };
 
-/// not_found when the scope has no such execution.
-[[nodiscard]] Result<ExecutionStory> load_story(const ScopedReader& reader, const std::string& execution_id);
+/// not_found when the scope has no such execution, or none yet at the moment.
+[[nodiscard]] Result<ExecutionStory> load_story(const ScopedReader& reader, const std::string& execution_id,
+                                                const std::optional<runtime::LogMoment>& moment = {});
+/// Digits are the number of a record, the tenant's own or (over every tenant) a position; anything else is a time.
+[[nodiscard]] Result<runtime::LogMoment> parse_log_moment(const std::string& text,
+                                                          const public_works::TenantScope& scope);
 
 /// The payload of the story's first or last record of this type; null when there is none.
 [[nodiscard]] Json first_payload(const ExecutionStory& story, std::uint16_t type);

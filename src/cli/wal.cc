@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `symphainy wal`: the log itself, as it was written, and the proof that nothing of it is missing or changed.
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "app/log_proof.h"
+#include "app/repair.h"
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/invocation.h"
@@ -24,17 +26,31 @@ std::uint64_t number_of(const base::LogRecord& record, const public_works::Tenan
 Result<int> cat(Invocation& invocation, const CatOptions& options) {
   TRY(const ScopedReader reader, open_scoped(invocation));
   const std::uint64_t from = options.from.value_or(1);
+  const std::uint64_t first = reader.store->log().first_position();
+  // A tenant's numbers begin anywhere: its first record that is kept tells whether one that was asked for is not.
+  const std::uint64_t begin = options.from && !reader.scope.tenant() ? from : std::max(from, first);
+  bool retired = options.from && begin > from;
   std::uint64_t left = options.limit.value_or(UINT64_MAX);
   auto print = [&](const base::LogRecord& record) {
+    if (retired && reader.scope.covers(record.tenant)) {
+      if (number_of(record, reader.scope) > from) left = 0;
+      retired = left == 0;
+    }
     if (left == 0 || !reader.scope.covers(record.tenant) || number_of(record, reader.scope) < from) return;
     invocation.out().json_line(record_json(record, reader.scope));
     --left;
   };
   // A tenant's n-th record stands at position n or later, so both ways of counting may begin there.
-  TRY(reader.store->log().read_batches(from, [&](const base::LogBatch& batch) {
+  TRY(reader.store->log().read_batches(begin, [&](const base::LogBatch& batch) {
     for (const base::LogRecord& record : batch.records) print(record);
     return left > 0;
   }));
+  if (retired) {
+    return fail(ErrorCode::not_found,
+                fmt::format("record {} of the tenant is retired history; the log begins at position {}", from, first),
+                public_works::kHistoryRetired);
+  }
+  if (!options.from && first > 1) notify(fmt::format("the log begins at position {}; what was before is retired", first));
   return kOk;
 }
 
@@ -49,13 +65,15 @@ std::string damage_message(const Json& answer) {
     return fmt::format("the bundle is damaged in line {}: {}; export it again", plain(*damage->find("line")),
                        plain(*damage->find("reason")));
   }
-  if (damage == nullptr) return "the log is damaged; restore the data directory from a backup";
+  if (damage == nullptr) return "the log is damaged";
   auto part = [&](std::string_view key) {
     const Json* value = damage->find(key);
     return value == nullptr ? std::string("?") : plain(*value);
   };
-  return fmt::format("the log is damaged in {} at byte {}: {}; restore the data directory from a backup",
-                     part("segment"), part("offset"), part("reason"));
+  return fmt::format(
+      "the log is damaged in {} at byte {}: {}; go back to a backup (`symphainy backup restore BACKUP`), "
+      "or copy what is sound (`symphainy wal repair DIR`)",
+      part("segment"), part("offset"), part("reason"));
 }
 
 void print_answer(const Output& out, const Json& answer, bool intact) {
@@ -74,12 +92,14 @@ struct VerifyArguments {
   std::optional<std::uint64_t> from;
   std::optional<std::string> against;
   std::optional<std::string> public_key;
+  std::optional<std::string> archive;
 };
 
 Result<app::VerifyOptions> options_of(const VerifyArguments& arguments) {
   app::VerifyOptions options;
   options.tenant = arguments.tenant;
   options.from = arguments.from;
+  options.archive = arguments.archive;
   if (arguments.against) {
     TRY(options.checkpoint, app::read_text_file(*arguments.against));
   }
@@ -88,6 +108,11 @@ Result<app::VerifyOptions> options_of(const VerifyArguments& arguments) {
   }
   return options;
 }
+
+struct RepairArguments {
+  std::string directory;
+  std::optional<std::string> actor;
+};
 
 Error no_log(const std::string& data_directory) {
   return Error{ErrorCode::invalid_argument,
@@ -146,10 +171,22 @@ Result<int> export_bundle(Invocation& invocation, const SigningArguments& argume
   return kOk;
 }
 
+Result<int> repair(Invocation& invocation, const RepairArguments& arguments) {
+  std::map<std::string, Json> flags;
+  if (arguments.actor) flags.emplace("actor", *arguments.actor);
+  TRY(const app::Configuration configuration, invocation.configuration(std::move(flags)));
+  const auto repaired = app::repair_store({configuration.data_directory, arguments.directory, who_asks(configuration)});
+  if (!repaired && repaired.error().code == ErrorCode::not_found)
+    return std::unexpected(no_log(configuration.data_directory));
+  if (!repaired) return std::unexpected(repaired.error());
+  invocation.out().json_line(*repaired);
+  return kOk;
+}
+
 }  // namespace
 
 void add_wal(Command root) {
-  Command wal = root.add("wal", "the write-ahead log: print it, prove it");
+  Command wal = root.add("wal", "the write-ahead log: print it, prove it, repair it");
   wal.examples({"symphainy wal cat --tenant acme --limit 10", "symphainy wal verify"});
 
   auto options = std::make_shared<CatOptions>();
@@ -167,12 +204,23 @@ void add_wal(Command root) {
       .optional_argument("BUNDLE", what->bundle, "a file that `wal export` wrote; nothing: the log in --data")
       .option("--tenant", what->tenant, "tell this tenant's chain too", "NAME")
       .option("--from", what->from, "only the segments from the one that holds this position")
+      .option("--archive", what->archive, "where what was retired is kept: verify that too, from position 1 on", "DIR")
       .option("--against", what->against, "a checkpoint that the log must agree with", "FILE")
       .option("--public-key", what->public_key, "who must have signed: 64 hexadecimal digits, or a .pub file", "KEY")
       .examples({"symphainy wal verify --data ./data", "symphainy wal verify -o table",
                  "symphainy wal verify --against monday.checkpoint --public-key audit.key.pub",
                  "symphainy wal verify acme.bundle --public-key audit.key.pub"})
       .runs([what](Invocation& invocation) { return verify(invocation, *what); });
+
+  auto damaged = std::make_shared<RepairArguments>();
+  wal.add("repair", "copy what is sound of a damaged store into a new directory, and list what is lost")
+      .takes_data()
+      .argument("DIR", damaged->directory, "the new data directory; must not exist or be empty")
+      .option("--actor", damaged->actor, "who asks, as it is recorded (default: the OS user)", "TYPE:ID")
+      .examples({"symphainy wal repair --data ./damaged ./repaired"})
+      .runs([damaged](Invocation& invocation) { return repair(invocation, *damaged); });
+
+  add_wal_retain(wal);
 
   auto signing = std::make_shared<SigningArguments>();
   wal.add("checkpoint", "sign how far the log has reached, to be kept elsewhere")

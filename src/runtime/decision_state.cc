@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "base/fault_points.h"
 #include "base/try.h"
 #include "runtime/content_location.h"
 #include "runtime/provenance_check.h"
@@ -35,6 +36,29 @@ Result<void> DecisionState::load() {
   }
   TRY(sequences_, store_.stream_sequences());
   return {};
+}
+
+void DecisionState::see(const public_works::StateChanges& decided) {
+  // All of it is folded together.
+  const std::uint64_t position = decided.position;
+  for (const ExecutionRow& row : decided.executions) see(row, position);
+  for (const public_works::StateRow& row : decided.state)
+    remember(joined(row.tenant, row.key), {row.version, row.value.has_value(), position});
+  for (const public_works::ReferenceRow& row : decided.references)
+    remember(row.tenant, row.reference_id, row.location, position);
+  for (const public_works::ProvenanceRow& row : decided.provenance)
+    remember_source(joined(row.tenant, row.derived), row.source, position);
+  for (const public_works::EventRow& row : decided.events) sequences_[{row.tenant, row.topic}] = row.sequence;
+}
+
+void DecisionState::see(const ExecutionRow& row, std::uint64_t position) {
+  if (row.status == "rejected") return;  // binds nothing
+  const auto known = by_position_.find(row.accepted_position);
+  const TrackedPtr tracked = known != by_position_.end() ? known->second : std::make_shared<TrackedExecution>();
+  tracked->row = row;
+  tracked->ended = row.ended_position > 0;
+  track(tracked);
+  if (tracked->ended) ended(tracked, position);
 }
 
 TrackedPtr DecisionState::track(TrackedPtr execution) {
@@ -72,7 +96,7 @@ Result<std::optional<Binding>> DecisionState::binding(const Tracked& tracked, co
 Result<std::optional<Binding>> DecisionState::find_binding(const Intent& intent) {
   const std::string& tenant = intent.tenant_id;
   std::optional<Binding> by_key;
-  if (intent.idempotency_key) {
+  if (intent.idempotency_key && !PLANTED_BUG("forget-idempotency-key")) {
     const std::string& key = *intent.idempotency_key;
     const auto stored = [&] { return store_.execution_by_key(tenant, key); };
     TRY(by_key, binding(by_key_, joined(tenant, key), stored, "idempotency_key"));
@@ -89,7 +113,9 @@ Result<std::optional<Binding>> DecisionState::find_binding(const Intent& intent)
 // ----------------------------------------------------------------------------------------------------------
 
 Result<void> DecisionState::decide(PendingCommit& commit, const std::string& tenant) {
-  TRY(check_provenance(commit, tenant));
+  if (!PLANTED_BUG("unchecked-lineage")) {
+    TRY(check_provenance(commit, tenant));
+  }
   TRY(check_content(commit, tenant));
   std::vector<std::uint64_t> versions;
   for (PendingStateChange& change : commit.state) {
@@ -113,27 +139,34 @@ Result<void> DecisionState::decide(PendingCommit& commit, const std::string& ten
 }
 
 void DecisionState::decided_at(const PendingCommit& commit, const std::string& tenant, std::uint64_t position) {
-  for (const PendingStateChange& change : commit.state) {
-    std::string key = joined(tenant, change.key);
-    state_versions_[key] = {change.version, change.value.has_value(), position};
-    forget_at(position, Forget::Kind::state, std::move(key));
-  }
-  for (const Reference& reference : commit.references) {
-    std::string key = joined(tenant, reference.reference_id);
-    references_[key] = position;
-    forget_at(position, Forget::Kind::reference, std::move(key));
-    if (!is_artifact_location(reference.location)) continue;
-    std::string place = joined(tenant, reference.location);
-    locations_[place] = position;
-    forget_at(position, Forget::Kind::location, std::move(place));
-  }
-  for (const PendingEdge& edge : commit.edges) {
-    std::string key = joined(tenant, edge.derived);
-    auto& recent = recent_sources_[key];
-    recent.sources.push_back(edge.source);
-    recent.position = position;
-    forget_at(position, Forget::Kind::sources, std::move(key));
-  }
+  for (const PendingStateChange& change : commit.state)
+    remember(joined(tenant, change.key), {change.version, change.value.has_value(), position});
+  for (const Reference& reference : commit.references)
+    remember(tenant, reference.reference_id, reference.location, position);
+  for (const PendingEdge& edge : commit.edges) remember_source(joined(tenant, edge.derived), edge.source, position);
+}
+
+void DecisionState::remember(std::string key, StateVersion version) {
+  state_versions_[key] = version;
+  forget_at(version.position, Forget::Kind::state, std::move(key));
+}
+
+void DecisionState::remember(const std::string& tenant, const std::string& reference_id, const std::string& location,
+                             std::uint64_t position) {
+  std::string key = joined(tenant, reference_id);
+  references_[key] = position;
+  forget_at(position, Forget::Kind::reference, std::move(key));
+  if (!is_artifact_location(location)) return;
+  std::string place = joined(tenant, location);
+  locations_[place] = position;
+  forget_at(position, Forget::Kind::location, std::move(place));
+}
+
+void DecisionState::remember_source(std::string derived, const std::string& source, std::uint64_t position) {
+  auto& recent = recent_sources_[derived];
+  recent.sources.push_back(source);
+  recent.position = position;
+  forget_at(position, Forget::Kind::sources, std::move(derived));
 }
 
 Result<DecisionState::StateVersion> DecisionState::state_version(const std::string& tenant, const std::string& key) {

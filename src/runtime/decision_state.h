@@ -47,8 +47,10 @@ struct Binding {
 class DecisionState {
  public:
   DecisionState(public_works::StateStore& store, public_works::LineageStore& lineage);
-  /// Reads what lives from the store, which must be folded up to the log's end.
+  /// Reads what lives from the store. What the log holds behind the store's position follows with see().
   [[nodiscard]] Result<void> load();
+  /// What was decided by an earlier process and is not folded yet, in log order; forgotten again once it is.
+  void see(const public_works::StateChanges& decided);
 
   /// Nothing when neither the key nor the intent id was seen before. Rejected intents bind nothing. The key's when both
   /// were.
@@ -89,6 +91,11 @@ class DecisionState {
     bool has_value = false;      ///< false: deleted, or never there
     std::uint64_t position = 0;  ///< of the last change, when it is remembered here
   };
+  void see(const public_works::ExecutionRow& row, std::uint64_t position);
+  void remember(std::string key, StateVersion version);
+  void remember(const std::string& tenant, const std::string& reference_id, const std::string& location,
+                std::uint64_t position);
+  void remember_source(std::string derived, const std::string& source, std::uint64_t position);
   [[nodiscard]] Result<StateVersion> state_version(const std::string& tenant, const std::string& key);
   [[nodiscard]] Result<void> check_provenance(const PendingCommit& commit, const std::string& tenant);
   [[nodiscard]] Result<void> check_content(const PendingCommit& commit, const std::string& tenant);

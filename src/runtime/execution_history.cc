@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
 
 #include "base/try.h"
 #include "runtime/payload.h"
+#include "runtime/projection.h"
 #include "runtime/wal_record.h"
 
 namespace symphainy::runtime {
@@ -113,24 +115,63 @@ std::unexpected<Error> no_record(std::string_view name) {
   return fail(ErrorCode::corrupt, fmt::format("the execution's history has no {} record", name));
 }
 
+// The projections know more of it than the log.
+Error retired(const public_works::ExecutionRow& execution, const Error& error) {
+  Error told = error;
+  told.message = fmt::format("execution {} ({}): its records are retired history: {}", execution.execution_id,
+                             execution.status, error.message);
+  return told;
+}
+
+// The execution's records of one batch.
+Result<std::vector<base::LogRecord>> read_commit(const public_works::EventLog& log,
+                                                 const public_works::ExecutionRow& execution,
+                                                 std::uint64_t first_position) {
+  std::vector<base::LogRecord> records;
+  const auto id = base::Uuid::parse(execution.execution_id);
+  const auto read = log.read_batches(first_position, [&](const base::LogBatch& batch) {
+    for (const base::LogRecord& record : batch.records) {
+      if (id && record.execution == *id) records.push_back(record);
+    }
+    return false;
+  });
+  if (!read && read.error().reason == public_works::kHistoryRetired) {
+    return std::unexpected(retired(execution, read.error()));
+  }
+  TRY(read);
+  return records;
+}
+
 }  // namespace
 
 Result<std::vector<base::LogRecord>> read_history(const public_works::EventLog& log,
                                                   const public_works::ExecutionRow& execution) {
   std::vector<base::LogRecord> records;
-  const auto id = base::Uuid::parse(execution.execution_id);
   for (const std::uint64_t first_position : execution.batches) {
-    TRY(log.read_batches(first_position, [&](const base::LogBatch& batch) {
-      for (const base::LogRecord& record : batch.records) {
-        if (id && record.execution == *id) records.push_back(record);
-      }
-      return false;
-    }));
+    TRY(auto commit, read_commit(log, execution, first_position));
+    std::ranges::move(commit, std::back_inserter(records));
   }
   if (records.empty()) {
     return fail(ErrorCode::corrupt, fmt::format("the log has no records of execution {}", execution.execution_id));
   }
   return records;
+}
+
+Result<std::optional<PastExecution>> read_history_until(const public_works::EventLog& log,
+                                                        const public_works::ExecutionRow& execution,
+                                                        const LogMoment& moment) {
+  Projection projection({});
+  PastExecution past;
+  for (const std::uint64_t first_position : execution.batches) {
+    TRY(auto commit, read_commit(log, execution, first_position));
+    if (!std::ranges::all_of(commit, [&](const base::LogRecord& record) { return moment.covers(record); })) break;
+    for (const base::LogRecord& record : commit) TRY(projection.fold(record, first_position));
+    std::ranges::move(commit, std::back_inserter(past.records));
+  }
+  auto folded = projection.take();
+  if (folded.executions.empty()) return std::nullopt;
+  past.row = std::move(folded.executions.front());
+  return past;
 }
 
 Result<ExecutionResult> result_from_history(const std::vector<base::LogRecord>& records) {

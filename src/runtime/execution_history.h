@@ -2,6 +2,8 @@
 // What happened to one execution, read back from the log: its records in order, and the result they amount to.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,28 @@ namespace symphainy::runtime {
 /// The execution's records in log order.
 [[nodiscard]] Result<std::vector<base::LogRecord>> read_history(const public_works::EventLog& log,
                                                                 const public_works::ExecutionRow& execution);
+
+/// How much of the log an answer takes into account: what had been committed up to here, however it is said.
+struct LogMoment {
+  std::uint64_t position = UINT64_MAX;
+  std::uint64_t tenant_seq = UINT64_MAX;
+  std::int64_t time_us = INT64_MAX;
+
+  [[nodiscard]] bool covers(const base::LogRecord& record) const noexcept {
+    return record.position <= position && record.tenant_seq <= tenant_seq && record.time_us <= time_us;
+  }
+};
+
+/// An execution as it was at a moment: its records up to there, in log order, and what they had been folded into.
+struct PastExecution {
+  public_works::ExecutionRow row;
+  std::vector<base::LogRecord> records;
+};
+/// Only whole commits count: one of which a record came after the moment had not been made yet. Nothing: the execution
+/// had not been accepted. `execution` is its row of today.
+[[nodiscard]] Result<std::optional<PastExecution>> read_history_until(const public_works::EventLog& log,
+                                                                      const public_works::ExecutionRow& execution,
+                                                                      const LogMoment& moment);
 
 /// The result that the records amount to; status running while they have no end.
 [[nodiscard]] Result<ExecutionResult> result_from_history(const std::vector<base::LogRecord>& records);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/fault_points.h"
 #include "base/json_writer.h"
 #include "base/try.h"
 #include "runtime/execution_history.h"
@@ -114,7 +115,7 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::create_e
 // context).
 Task<Result<HandlerResult>> ExecutionLifecycleManager::execute_intent(Execution& execution) {
   if (!execution.handler) co_return fail(ErrorCode::failed, execution.missing_handler, "missing_handler");
-  if (execution.handler->effects == Effects::external) {
+  if (execution.handler->effects == Effects::external && !PLANTED_BUG("start-before-acceptance")) {
     if (auto durable = co_await parts_.log.durable(execution.started_position); !durable) {
       co_return std::unexpected(durable.error());
     }
@@ -140,6 +141,10 @@ Result<void> ExecutionLifecycleManager::handle_artifacts(Execution& execution, R
 // Stage 5: its events are queued in the same batch; the outbox relays them once that is durable.
 void ExecutionLifecycleManager::publish_events(Execution& execution) {
   append_event_records(execution.context->commit(), execution.context->owner(), execution.commit);
+  if (PLANTED_BUG("publish-before-commit")) {
+    static_cast<void>(append(*execution.tracked, {execution.commit.back()}));
+    execution.commit.pop_back();
+  }
 }
 
 // Stage 6: one batch, one fact. Only when it is durable does anybody hear of it.
@@ -167,9 +172,8 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
   if (outcome) parts_.decisions.decided_at(execution.context->commit(), tenant, receipt->last_position);
   parts_.decisions.ended(execution.tracked, receipt->last_position);
 
-  if (auto durable = co_await parts_.log.durable(receipt->last_position); !durable) {
-    co_return std::unexpected(durable.error());
-  }
+  const std::uint64_t awaited = PLANTED_BUG("ack-before-commit") ? 0 : receipt->last_position;
+  if (auto durable = co_await parts_.log.durable(awaited); !durable) co_return std::unexpected(durable.error());
   ExecutionResult result;
   result.execution_id = execution.id.text();
   result.intent_id = execution.intent->intent_id;
@@ -266,7 +270,7 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_
   execution.intent = std::make_shared<const Intent>(std::move(intent));
   TRY(execution.seed, seed_from_history(history));
   execution.id = history.front().execution;
-  execution.attempt = tracked->row.attempt + 1;
+  execution.attempt = tracked->row.attempt + (PLANTED_BUG("resume-without-grant") ? 0 : 1);
   execution.handler = parts_.registry.find(execution.intent->intent_type, identity.version);
   execution.missing_handler = fmt::format(
       "the execution began under '{}' version {} ({}/{}), which this process has not registered; register it "

@@ -7,6 +7,7 @@
 #include "base/try.h"
 #include "runtime/intent_model.h"
 #include "runtime/payload.h"
+#include "runtime/store_restored.h"
 #include "runtime/wal_record.h"
 
 namespace symphainy::runtime {
@@ -132,6 +133,9 @@ Result<void> Projection::fold_payload(const base::LogRecord& record, const Json&
       return fold_opening(record, payload);
     case RecordType::intent_type_registered:
       return fold_registration(record, payload);
+    case RecordType::store_restored:
+      TRY(read_store_restored(record));
+      return {};
     case RecordType::intent_accepted:
       return fold_accepted(record, payload, batch);
     case RecordType::intent_rejected:

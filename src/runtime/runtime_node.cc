@@ -8,6 +8,7 @@
 
 #include "symphainy/version.h"
 
+#include "base/fault_points.h"
 #include "base/json_writer.h"
 #include "base/try.h"
 #include "runtime/spawn.h"
@@ -56,7 +57,10 @@ T answer(std::promise<T>& promise, public_works::Executor& executor) {
 }  // namespace
 
 Result<std::unique_ptr<RuntimeNode>> RuntimeNode::open(NodeAdapters adapters, const RuntimeOptions& options) {
-  TRY(fold_log(adapters.log, adapters.state));
+  // Only what the projections may lag anyway is caught up with behind; the rest would be too much to remember.
+  const std::uint64_t end = adapters.log.durable_position();
+  TRY(fold_log(adapters.log, adapters.state, end - std::min(end, options.max_fold_lag_records)));
+  CRASH_POINT("open-after-fold");
   TRY(const std::uint64_t position, adapters.state.position());
   std::unique_ptr<RuntimeNode> node(new RuntimeNode(std::move(adapters), options, position));
   TRY(node->start());
@@ -84,10 +88,18 @@ Result<void> RuntimeNode::start() {
   TRY(surface_, StateSurface::open(adapters_.state, adapters_.fold,
                                    [this](Result<std::uint64_t> folded) { on_folded(std::move(folded)); },
                                    {&adapters_.clock, kFoldLingerUs}));
-  TRY(const auto registrations, adapters_.state.registrations());
-  registry_.load(registrations);
+  TRY(auto registrations, adapters_.state.registrations());
   TRY(decisions_.load());
-  TRY(const auto cursors, adapters_.state.cursors());
+  TRY(auto cursors, adapters_.state.cursors());
+  // What the log holds behind that decides too, before the projections have it: intents are taken at once.
+  const std::uint64_t end = adapters_.log.durable_position();
+  if (end > surface_->folded()) admission_.appended(end, 0);
+  TRY(surface_->catch_up(adapters_.log, [&](const public_works::StateChanges& decided) {
+    decisions_.see(decided);
+    registrations.insert(registrations.end(), decided.registrations.begin(), decided.registrations.end());
+    for (const auto& [publisher, position] : decided.cursors) cursors[publisher] = position;
+  }));
+  registry_.load(registrations);
 
   context_services_.emplace(ContextServices{*surface_, adapters_.lineage, adapters_.artifacts, adapters_.log,
                                             adapters_.clock, adapters_.log_sink});
@@ -101,7 +113,9 @@ Result<void> RuntimeNode::start() {
         [this](const std::string& publisher, std::uint64_t position) { mark_published(publisher, position); });
   }
   adapters_.log.start(log_);
+  CRASH_POINT("open-before-epoch");
   TRY(run_and_wait(open_partition()));
+  CRASH_POINT("open-after-epoch");
   if (outbox_) outbox_->wake();  // what an earlier process left unpublished
   return {};
 }
@@ -202,6 +216,7 @@ void RuntimeNode::submit_json(Json intent, Done done) {
 // An exception of the caller's must not end the thread that everybody's work runs on.
 void RuntimeNode::tell(const Done& done, Result<ExecutionResult> result) const {
   const std::string execution_id = result ? result->execution_id : std::string();
+  CRASH_POINT("acknowledge-before");
   try {
     done(std::move(result));
   } catch (const std::exception& exception) {
@@ -252,7 +267,10 @@ Result<std::size_t> RuntimeNode::resume() {
       in_flight_ += count;
     }
     found.set_value(count);
-    for (const TrackedPtr& execution : to_resume) spawn(run_resumed(execution));
+    for (const TrackedPtr& execution : to_resume) {
+      CRASH_POINT("resume-before-execution");
+      spawn(run_resumed(execution));
+    }
   });
   return answer(found, adapters_.partition);
 }
@@ -275,6 +293,7 @@ void RuntimeNode::on_folded(Result<std::uint64_t> folded) {
 
 void RuntimeNode::mark_published(const std::string& publisher, std::uint64_t position) {
   adapters_.partition.post([this, publisher, position] {
+    CRASH_POINT("mark-before-append");
     std::vector<base::RecordDraft> drafts;
     drafts.push_back(draft_record(RecordType::events_published, std::string(base::kSystemTenant),
                                   events_published_payload(publisher, position)));

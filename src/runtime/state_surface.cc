@@ -12,6 +12,8 @@ namespace {
 // Large transactions make the fold fast; this bounds their memory.
 constexpr std::size_t kMaxRecordsPerTransaction = 65'536;
 constexpr std::size_t kMaxBytesPerTransaction = 32 * 1024 * 1024;
+// Of a log that is caught up with; each of at most the size above.
+constexpr std::size_t kMaxTransactionsBehind = 4;
 constexpr std::int64_t kRetryUs = 250'000;
 constexpr std::int64_t kPatienceUs = 60'000'000;
 // So many batches are worth a transaction, however little time has passed.
@@ -19,7 +21,7 @@ constexpr std::size_t kBatchesWorthATransaction = 2'048;
 
 }  // namespace
 
-Result<void> fold_log(const public_works::EventLog& log, public_works::StateStore& store) {
+Result<void> fold_log(const public_works::EventLog& log, public_works::StateStore& store, std::uint64_t until) {
   TRY(const std::uint64_t reached, store.position());
   if (reached > log.durable_position()) {
     return fail(
@@ -34,6 +36,7 @@ Result<void> fold_log(const public_works::EventLog& log, public_works::StateStor
   Result<void> outcome;
   const auto flush = [&]() -> Result<void> { return store.apply(projection.take()); };
   TRY(log.read_batches(reached + 1, [&](const base::LogBatch& records) {
+    if (records.first_position() > until) return false;
     for (const base::LogRecord& record : records.records) {
       if (outcome) outcome = projection.fold(record, records.first_position());
     }
@@ -66,6 +69,33 @@ StateSurface::StateSurface(public_works::StateStore& store, public_works::Execut
       folded_(position) {}
 
 StateSurface::~StateSurface() = default;
+
+Result<void> StateSurface::catch_up(const public_works::EventLog& log,
+                                    const std::function<void(const public_works::StateChanges&)>& seen) {
+  std::size_t told = 0;  // of unapplied_
+  const auto tell = [&]() -> Result<void> {
+    while (told < unapplied_.size()) seen(unapplied_[told++]);
+    for (; unapplied_.size() > kMaxTransactionsBehind; --told) {
+      TRY(store_.apply(unapplied_.front()));
+      folded_ = unapplied_.front().position;
+      unapplied_.pop_front();
+    }
+    return {};
+  };
+  Result<void> outcome;
+  TRY(log.read_batches(folded_ + 1, [&](const base::LogBatch& batch) {
+    outcome = project(batch);
+    if (outcome) outcome = tell();
+    return outcome.has_value();
+  }));
+  TRY(std::move(outcome));
+  if (projection_.records() > 0) unapplied_.push_back(projection_.take());
+  TRY(tell());
+  if (unapplied_.empty()) return {};
+  scheduled_ = true;  // nobody else looks at it yet
+  fold_executor_.post([this] { fold_waiting(); });
+  return {};
+}
 
 void StateSurface::close() {
   fold_executor_.post([this] { open_.reset(); });
@@ -113,13 +143,16 @@ void StateSurface::fold_waiting() {
 }
 
 Result<void> StateSurface::project(const DurableBatches& batches) {
-  for (const auto& batch : batches) {
-    for (const base::LogRecord& record : batch->records) TRY(projection_.fold(record, batch->first_position()));
-    const bool full =
-        projection_.records() >= kMaxRecordsPerTransaction || projection_.bytes() >= kMaxBytesPerTransaction;
-    if (full) unapplied_.push_back(projection_.take());
-  }
+  for (const auto& batch : batches) TRY(project(*batch));
   if (projection_.records() > 0) unapplied_.push_back(projection_.take());
+  return {};
+}
+
+Result<void> StateSurface::project(const base::LogBatch& batch) {
+  for (const base::LogRecord& record : batch.records) TRY(projection_.fold(record, batch.first_position()));
+  const bool full =
+      projection_.records() >= kMaxRecordsPerTransaction || projection_.bytes() >= kMaxBytesPerTransaction;
+  if (full) unapplied_.push_back(projection_.take());
   return {};
 }
 

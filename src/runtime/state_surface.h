@@ -20,9 +20,10 @@
 
 namespace symphainy::runtime {
 
-/// Folds everything from the store's position to the log's end. For opening, and for readers of a store without an
-/// owner.
-[[nodiscard]] Result<void> fold_log(const public_works::EventLog& log, public_works::StateStore& store);
+/// Folds everything from the store's position to the log's end, or to the end of the batch that holds `until`. For
+/// opening, and for readers of a store without an owner.
+[[nodiscard]] Result<void> fold_log(const public_works::EventLog& log, public_works::StateStore& store,
+                                    std::uint64_t until = UINT64_MAX);
 
 /// How long batches may gather before they are folded, so that one transaction takes many: its cost hardly depends on
 /// how many (measured: 20 ms instead of none raise 26,600 executions/s to 29,400). Nobody who waits for them waits so
@@ -38,11 +39,16 @@ class StateSurface {
   /// folding (then the log goes on, but nothing new can be shown until the store is opened again). A store that is only
   /// unavailable (busy, no space) is asked again for a minute before that, when there is a clock to wait by.
   using OnFolded = std::function<void(Result<std::uint64_t>)>;
-  /// The store must be folded up to the log's end (fold_log) before anything is handed over.
+  /// When the log goes on behind the store's position, catch_up() comes before anything is handed over.
   [[nodiscard]] static Result<std::unique_ptr<StateSurface>> open(public_works::StateStore& store,
                                                                   public_works::Executor& fold_executor,
                                                                   OnFolded on_folded, FoldLinger linger = {});
   ~StateSurface();
+  /// Projects what the log holds beyond the store's position and folds it behind, on the fold's executor; `seen` gets
+  /// it first, piece by piece, in order. When it is more than a few transactions, the first are made here, which bounds
+  /// memory.
+  [[nodiscard]] Result<void> catch_up(const public_works::EventLog& log,
+                                      const std::function<void(const public_works::StateChanges&)>& seen);
   /// From now on what the fold's timers find is void. The surface may be destroyed once the fold's executor has got
   /// here.
   void close();
@@ -61,6 +67,7 @@ class StateSurface {
   void fold_soon(std::unique_lock<std::mutex> lock);
   void fold_waiting();
   [[nodiscard]] Result<void> project(const DurableBatches& batches);
+  [[nodiscard]] Result<void> project(const base::LogBatch& batch);
   [[nodiscard]] Result<void> apply();
   void retry_later();
   void fail_for_good(const Error& error);

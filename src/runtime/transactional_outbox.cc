@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "base/fault_points.h"
 #include "base/json_writer.h"
 #include "base/time.h"
 #include "base/try.h"
 #include "runtime/payload.h"
+#include "runtime/store_restored.h"
 #include "runtime/wal_record.h"
 
 namespace symphainy::runtime {
@@ -81,6 +83,49 @@ Result<void> append_events(const base::LogBatch& batch, const OutboxOrigin& orig
   return {};
 }
 
+Result<void> note_last_events(const base::LogRecord& record, BeforeRestore& before) {
+  TRY(const Json payload, Json::parse(record.payload));
+  Payload members(payload);
+  Result<void> outcome;
+  for_each_item(members.array("events"), [&](const Json& item, std::uint32_t) {
+    Payload event(item);
+    before.last_events[{record.tenant, event.text("topic")}] = {event.number("sequence"), event.text("event_id")};
+    if (outcome) outcome = event.complete(record);
+  });
+  TRY(std::move(outcome));
+  return members.complete(record);
+}
+
+void note_timelines(const StoreRestored& restored, BeforeRestore& before) {
+  for (const EarlierTimeline& earlier : restored.earlier) before.timelines.insert(earlier.timeline.text());
+}
+
+Result<void> note_timelines(const base::LogRecord& record, BeforeRestore& before) {
+  TRY(const StoreRestored restored, read_store_restored(record));
+  note_timelines(restored, before);
+  return {};
+}
+
+// One reading of the log for all the marks that a restore left behind.
+Result<BeforeRestore> read_before_restore(const public_works::EventLog& log, std::uint64_t cursor) {
+  BeforeRestore before;
+  Result<void> outcome;
+  before.retired = log.first_position() > 1;
+  if (const std::string payload = log.restored_before(); !payload.empty()) {
+    TRY(const StoreRestored restored, parse_store_restored(payload, log.first_position()));
+    note_timelines(restored, before);
+  }
+  TRY(log.read_batches(log.first_position(), [&](const base::LogBatch& batch) {
+    for (const base::LogRecord& record : batch.records) {
+      if (outcome && record.position <= cursor && queues_events(record)) outcome = note_last_events(record, before);
+      if (outcome && is_store_restored(record)) outcome = note_timelines(record, before);
+    }
+    return outcome.has_value();
+  }));
+  TRY(std::move(outcome));
+  return before;
+}
+
 // The id of the stream's event with that sequence, looked for after a position; empty when there is none.
 Result<std::string> event_id_at(const public_works::EventLog& log, const StreamName& stream, std::uint64_t sequence,
                                 std::uint64_t after) {
@@ -135,6 +180,7 @@ TransactionalOutbox::TransactionalOutbox(std::string publisher_name, public_work
       clock_(clock),
       origin_(origin),
       mark_(std::move(mark)),
+      cursor_(cursor),
       looked_through_(cursor),
       published_(cursor) {}
 
@@ -155,6 +201,7 @@ void TransactionalOutbox::offer(const DurableBatches& batches) {
       }
     }
   }
+  if (events && PLANTED_BUG("mark-before-publish")) mark_(name_, batches.back()->last_position());
   if (events && !wake_due_.exchange(true)) ask_later(kLingerUs, wake_due_, false);
 }
 
@@ -296,22 +343,34 @@ Result<std::uint64_t> TransactionalOutbox::published_sequence(const StreamName& 
                     name_, stream.tenant, stream.topic, events.front().sequence - 1),
         "stream_lost");
   }
-  const bool ours =
-      mark->store_id == origin_.identity.store.text() && mark->timeline == origin_.identity.timeline.text();
+  const bool same_store = mark->store_id == origin_.identity.store.text();
+  const bool same_timeline = mark->timeline == origin_.identity.timeline.text();
+  if (same_store && !same_timeline && !before_restore_) {
+    TRY(before_restore_, read_before_restore(log_, cursor_));
+  }
+  const bool ours = same_store && (same_timeline || before_restore_->timelines.contains(mark->timeline));
   const auto same = std::ranges::find(events, mark->sequence, &OutgoingEvent::sequence);
   bool matches =
       same == events.end() ? mark->sequence + 1 == events.front().sequence : same->event_id == mark->event_id;
+  if (ours && !same_timeline && same == events.end()) {
+    // Also behind the point that the store was restored to, that timeline may have used this sequence.
+    const auto last = before_restore_->last_events.find(stream);
+    const bool known = last != before_restore_->last_events.end();
+    // Of an event whose record was retired only the sequence is left to compare, as with a mark of our own timeline.
+    matches = matches && (known ? last->second == std::pair(mark->sequence, mark->event_id) : before_restore_->retired);
+  }
   if (ours && mark->sequence > events.back().sequence) {
     // A crash may have lost the marks of several passes, so that the stream is ahead of this one.
     TRY(const std::string published, event_id_at(log_, stream, mark->sequence, pass_end));
     matches = published == mark->event_id;
   }
   if (ours && matches) return mark->sequence;
-  return fail(ErrorCode::conflict,
-              fmt::format("{}: the stream {}/{} ends with event {} (sequence {}) of store {}, which this store did not "
-                          "publish there; move the stream away",
-                          name_, stream.tenant, stream.topic, mark->event_id, mark->sequence, mark->store_id),
-              "foreign_stream");
+  return fail(
+      ErrorCode::conflict,
+      fmt::format("{}: the stream {}/{} ends with event {} (sequence {}) of store {}, timeline {}, which this "
+                  "store did not publish there; move the stream away",
+                  name_, stream.tenant, stream.topic, mark->event_id, mark->sequence, mark->store_id, mark->timeline),
+      "foreign_stream");
 }
 
 Result<void> TransactionalOutbox::wait_until(std::uint64_t position) {

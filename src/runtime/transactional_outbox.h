@@ -4,7 +4,8 @@
 //
 // Pending events are read from the log after the publisher's cursor; the cursor is itself a record, so losing the
 // projections never publishes twice. A crash between publishing and marking is settled by the publisher's own
-// high-water mark.
+// high-water mark. After a restore the streams go on: a mark that an
+// earlier timeline left is ours when the log comes from that timeline and has the event.
 #pragma once
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,14 @@ struct OutboxOrigin {
                                                                          const OutboxOrigin& origin,
                                                                          std::uint64_t cursor, std::size_t limit,
                                                                          std::uint64_t& scanned);
+
+/// What tells whether a mark of an earlier timeline is ours (runtime/store_restored.h).
+struct BeforeRestore {
+  std::set<std::string> timelines;
+  bool retired = false;  ///< events may be missing below
+  /// Sequence and id of the last event up to the publisher's cursor.
+  std::map<public_works::StreamName, std::pair<std::uint64_t, std::string>> last_events;
+};
 
 /// Relays to one publisher, on an executor of its own. A stream that cannot be published holds back itself and the
 /// mark, not the other streams; it is tried again after a while that doubles up to half a minute.
@@ -90,8 +100,10 @@ class TransactionalOutbox {
   public_works::Clock& clock_;
   const OutboxOrigin origin_;
   const MarkPublished mark_;
+  const std::uint64_t cursor_;  // up to here everything had been published when this was opened
 
   // The relay executor's.
+  std::optional<BeforeRestore> before_restore_;  // once a stream's mark asked for it
   std::map<public_works::StreamName, std::uint64_t> last_sequence_;
   std::deque<std::shared_ptr<const base::LogBatch>> taken_;  // from offered_
   std::map<public_works::StreamName, Error> held_back_;      // the streams that could not be published

@@ -17,6 +17,7 @@ constexpr std::array kDescriptions = {
     Description{RecordType::store_created, "StoreCreated", ""},
     Description{RecordType::partition_opened, "PartitionOpened", ""},
     Description{RecordType::intent_type_registered, "IntentTypeRegistered", ""},
+    Description{RecordType::store_restored, "StoreRestored", ""},
     Description{RecordType::intent_accepted, "IntentAccepted", "accept_intent"},
     Description{RecordType::execution_created, "ExecutionCreated", "create_execution"},
     Description{RecordType::execution_started, "ExecutionStarted", "execute_intent"},

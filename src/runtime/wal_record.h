@@ -15,7 +15,8 @@ enum class RecordType : std::uint16_t {
   store_created = 1,     ///< _system: {"feature_level", "release"}
   partition_opened = 2,  ///< _system: {"epoch", "release"}
   intent_type_registered =
-      3,  ///< _system: {"intent_type", "version", "domain_service", "handler", "schema", "schema_digest"}
+      3,               ///< _system: {"intent_type", "version", "domain_service", "handler", "schema", "schema_digest"}
+  store_restored = 4,  ///< _system: {"actor", "earlier": [{"position", "timeline"}...], "kind", "reason"?, "timeline"}
 
   intent_accepted = 10,    ///< {"fingerprint", "intent"}
   execution_created = 11,  ///< {"domain_service", "handler", "handler_version", "schema_digest", "seed"}

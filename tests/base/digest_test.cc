@@ -40,6 +40,24 @@ TEST(Digest, BeginStartsOver) {
   EXPECT_EQ(moved.finish(), sha256(""));
 }
 
+TEST(Digest, PiecesHashLikeTheWholeAtEveryLengthShortAndLong) {
+  std::string bytes;
+  Sha256 streamed;
+  for (std::size_t length = 0; length < 1'200; ++length) {
+    streamed.begin();
+    streamed.update(bytes);
+    const Digest whole = streamed.finish();
+    const std::string_view view = bytes;
+    ASSERT_EQ(sha256(view), whole) << length;
+    for (const std::size_t cut : {std::size_t{0}, length / 3, length}) {
+      ASSERT_EQ(sha256(view.substr(0, cut), view.substr(cut)), whole) << length << " cut at " << cut;
+      ASSERT_EQ(sha256({view.substr(0, cut / 2), view.substr(cut / 2, cut - cut / 2), view.substr(cut)}), whole)
+          << length;
+    }
+    bytes.push_back(static_cast<char>(length * 7));
+  }
+}
+
 TEST(Digest, TheDefaultDigestIsAllZero) {
   EXPECT_EQ(Digest{}.hex(), std::string(64, '0'));
 }

@@ -147,7 +147,7 @@ TEST(LogChain, RefusesEveryKindOfChangeAndStaysWhereItWas) {
       {"flags", [](LogBatch& b) { b.records[0].flags = 0; }, "hash chain"},
       {"type", [](LogBatch& b) { b.records[0].type = 8; }, "hash chain"},
       {"type version", [](LogBatch& b) { b.records[0].type_version = 2; }, "hash chain"},
-      {"format", [](LogBatch& b) { b.records[0].format = 2; }, "hash chain"},
+      {"format", [](LogBatch& b) { b.records[0].format = 2; }, "record format 2"},
       {"partition", [](LogBatch& b) { b.records[0].partition = 1; }, "sequence"},
       {"attempt", [](LogBatch& b) { b.records[2].attempt = 2; }, "hash chain"},
       {"epoch", [](LogBatch& b) { b.records[2].partition_epoch = 3; }, "hash chain"},
@@ -388,6 +388,39 @@ TEST(LogRecord, DecodingTakesExactlyOneBatch) {
   EXPECT_FALSE(decode_batch(bytes + '\0'));
   for (std::size_t length = 0; length < bytes.size(); ++length) {
     EXPECT_FALSE(decode_batch(std::string_view(bytes).substr(0, length))) << length;
+  }
+}
+
+TEST(LogRecord, ABatchIsViewedAsItIsDecodedAndFollowedAlike) {
+  Writer writer;
+  BatchView view;  // the same for each, as whoever scans does
+  LogChain viewed;
+  LogChain decoded;
+  for (const auto& drafts :
+       {three_drafts(), std::vector{draft(std::string(300, 't'), std::string(5'000, 'p'))}, three_drafts()}) {
+    const std::string bytes = writer.seal(drafts).second;
+    ASSERT_TRUE(view_batch(bytes, view));
+    const LogBatch batch = decode_batch(bytes).value();
+    const LogBatch copy = view.copy();
+    EXPECT_EQ(copy.records, batch.records);
+    EXPECT_EQ(copy.store_hash, batch.store_hash);
+    EXPECT_EQ(view.first_position(), batch.first_position());
+    EXPECT_EQ(view.last_position(), batch.last_position());
+    for (std::size_t i = 0; i < batch.records.size(); ++i) {
+      EXPECT_EQ(view.records[i].tenant(), batch.records[i].tenant);
+      EXPECT_EQ(view.records[i].partition(), batch.records[i].partition);
+      EXPECT_EQ(view.records[i].epoch(), batch.records[i].partition_epoch);
+      EXPECT_EQ(view.records[i].tenant_seq(), batch.records[i].tenant_seq);
+      EXPECT_EQ(view.records[i].time_us(), batch.records[i].time_us);
+      EXPECT_EQ(view.records[i].store(), batch.records[i].store.view());
+    }
+    ASSERT_TRUE(viewed.follow(view, kStore));
+    ASSERT_TRUE(decoded.follow(batch, kStore));
+    std::string one;
+    std::string other;
+    viewed.save(one);
+    decoded.save(other);
+    EXPECT_EQ(one, other);
   }
 }
 

@@ -169,6 +169,10 @@ class Checks(unittest.TestCase):
         self.write("README.md", "\n[there](docs/nowhere.md)\n")
         self.refuses("docs.py", "README.md:2: the link docs/nowhere.md")
 
+    def test_a_promise_that_rests_on_a_test_that_does_not_exist_is_refused(self):
+        self.write("docs/reliability.md", "| Promise | Held up by |\n|---|---|\n| It holds. | `Clock.IsGone` |\n")
+        self.refuses("docs.py", "docs/reliability.md:3: rests on Clock.IsGone")
+
     def test_a_header_that_does_not_compile_alone_is_refused_again_and_again(self):
         self.write("src/base/bytes.h", "#pragma once\ninline std::size_t size() { return 0; }\n")
         for _ in range(2):

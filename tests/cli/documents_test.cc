@@ -62,6 +62,9 @@ class Documents : public ProgramTest {
          {"symphainy key create audit.key", "symphainy wal checkpoint --key audit.key > monday.checkpoint",
           "symphainy wal export --key audit.key --out acme.bundle"})
       run_line(line, std::string("preparation: ") + line);
+    run_line("symphainy backup create monday.backup", "preparation");
+    fs::copy(directory_ / "data", directory_ / "damaged", fs::copy_options::recursive);
+    fs::resize_file(directory_ / "damaged/wal/00000000000000000001.seg", 14'000);
     execution_ = first_id("execution", "executions", "execution_id");
     reference_ = first_id("reference", "references", "reference_id");
   }
@@ -82,7 +85,9 @@ class Documents : public ProgramTest {
   }
 
   /// What stands for something in an example, replaced by something that is there.
-  std::string made_real(std::string line) const {
+  std::string made_real(std::string line) {
+    if (std::regex_search(line, std::regex("backup (create|restore)|wal repair"))) ++copies_;
+    const std::string copy = std::to_string(copies_);
     const std::vector<std::pair<const char*, std::string>> replacements{
         {R"(\bexecution (show|why) ID\b)", "execution $1 " + execution_},
         {R"(\breference show ID\b)", "reference show " + reference_},
@@ -95,6 +100,8 @@ class Documents : public ProgramTest {
         {R"( --seconds \S+)", ""},
         {R"(\bsymphainy bench\b)", "symphainy bench --seconds 0.1"},
         {R"((> |--out )(monday\.checkpoint|acme\.bundle))", "$1new-$2"},
+        {R"((backup create .*)\./monday\.backup)", "$1./new-" + copy + ".backup"},
+        {R"(\./(restored|repaired)\b)", "./$1-" + copy},
         {R"(/srv/files)", "."},
         {R"(/mnt/fast/|/etc/bash_completion\.d/|/secure/place/)", "./new-"}};
     for (const auto& [pattern, replacement] : replacements)
@@ -116,6 +123,7 @@ class Documents : public ProgramTest {
 
   std::string execution_;
   std::string reference_;
+  int copies_ = 0;  // what an example makes must not be there yet; those that follow speak of it too
 };
 
 TEST_F(Documents, ShowCommandsThatRun) {

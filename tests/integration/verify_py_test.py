@@ -73,7 +73,7 @@ class Writer:
     def record(self, tenant=b"acme", partition=0, payload=b'{"n":1}', **k):
         seq, chain = self.chains.get((tenant, partition), (0, ZERO))
         self.position, self.time, seq = self.position + 1, self.time + 1, k.get("seq", seq + 1)
-        header = struct.pack("<HHHHHHIQQQqQ16s16s", k.get("format", 1), 1, 7, 1, partition, len(tenant), 1, k.get("epoch", 2),
+        header = struct.pack("<HHHHHHIQQQqQ16s16s", k.get("format", 1), 1, k.get("type", 7), 1, partition, len(tenant), 1, k.get("epoch", 2),
                              k.get("position", self.position), seq, k.get("time", self.time), 0, k.get("store", STORE),
                              bytes(16)) + tenant
         salt = sha256(self.position.to_bytes(8, "little"))[:16]
@@ -99,6 +99,16 @@ class Writer:
         slot = struct.pack("<8sQ16s16sQ32sI", b"SYMPHEAD", self.generation, k.get("store", STORE),
                            k.get("timeline", TIMELINE), k.get("position", self.position), k.get("hash", self.hash), closed)
         return slot + struct.pack("<I", crc32c(slot))
+
+    def base(self, restored=b"", **k):
+        """The file `base` of a log that begins behind what was made so far."""
+        data = b"SYMPHBAS" + struct.pack("<I16s16sQqQ32sI", k.get("format", 1), k.get("store", STORE), k.get("timeline", TIMELINE),
+                                         k.get("position", self.position), k.get("time", self.time), k.get("epoch", 2),
+                                         k.get("hash", self.hash), len(self.chains))
+        for (tenant, partition), (seq, chain) in sorted(k.get("chains", self.chains).items()):
+            data += struct.pack("<H", len(tenant)) + tenant + struct.pack("<HQ32s", partition, seq, chain)
+        data += struct.pack("<I", len(restored)) + restored
+        return data + struct.pack("<I", crc32c(data))
 
     def put(self, offset, data, segment=-1):
         self.segments[segment][1][offset:offset + len(data)] = data
@@ -326,6 +336,31 @@ class MadeLogs(Case):
             made = self.three(**k)
             cases[f"forged {label}"] = made.files(made.slot(closed=1))
         self.hold_together(cases)
+
+    def test_logs_whose_beginning_is_retired(self):
+        made, bases, names, wrong = Writer(), [], [], {}
+        for number in range(4):
+            bases.append(made.base())
+            names.append(f"{made.position + 1:020}.seg")
+            made.segment().batch({}, {"tenant": b"beta"} if number == 0 else {}).batch({"tenant": b"_system"}, {})
+            wrong = {"chain": made.base(chains=made.chains | {(b"acme", 0): (made.chains[b"acme", 0][0], ZERO)}),
+                     "sequence": made.base(chains=made.chains | {(b"acme", 0): (9, made.chains[b"acme", 0][1])}),
+                     "store hash": made.base(hash=ZERO), "time": made.base(time=made.time + 99), "epoch": made.base(epoch=4),
+                     "position": made.base(position=made.position - 1), "store": made.base(store=TIMELINE),
+                     "timeline": made.base(timeline=STORE), "format": made.base(format=2)} if number == 1 else wrong
+        whole = made.files(made.slot(), made.slot(closed=1))
+        kept = {name: data for name, data in whole.items() if name not in names[:2]} | {"base": bases[2]}
+        cases = {"whole": whole, "two are retired": kept, "the base is missing": {n: d for n, d in kept.items() if n != "base"},
+                 "all but the last": {"head": whole["head"], names[3]: whole[names[3]], "base": bases[3]},
+                 "one was being removed": kept | {names[1]: whole[names[1]]}, "a leftover is torn": kept | {names[0]: b"torn"},
+                 "nothing was removed yet": whole | {"base": bases[2]}, "an older base": kept | {"base": bases[1]},
+                 "the first that is kept is gone": {n: d for n, d in kept.items() if n != names[2]},
+                 "no segment is left": {"head": kept["head"], "base": kept["base"]}}
+        cases |= {f"the base has another {what}": kept | {"base": base} for what, base in wrong.items()}
+        cases |= {f"byte {at} of the base": flipped(kept, "base", at) for at in range(len(bases[2]))}
+        cases |= {f"the base cut to {size}": kept | {"base": bases[2][:size]} for size in range(0, len(bases[2]), 7)}
+        verdicts = self.hold_together(cases)
+        self.assertEqual(verdicts[0], 6)
 
     def test_heads(self):
         made = self.three()
@@ -560,6 +595,30 @@ class Statements(Case):
         code = subprocess.run([sys.executable, "-B", VERIFY, self.work / "log", "--against", self.work / "against.json"],
                               stdout=subprocess.DEVNULL).returncode
         self.assertEqual(code, 3)
+
+    def test_a_log_against_a_checkpoint_of_an_earlier_timeline(self):
+        first, second = bytes(15) + b"\1", bytes(15) + b"\2"
+        def agrees(wanted, position, payload, tenant=b"_system", kind=4):
+            shutil.rmtree(self.work / "restored", ignore_errors=True)
+            made, _ = self.tenants(3)
+            value = checkpoint_of(made, timeline=id_text(wanted), position=position)[0]
+            made.batch({"tenant": tenant, "type": kind, "payload": payload, "epoch": 3}).batch({"epoch": 3})
+            data = self.lay_out("restored", made.files(made.slot(closed=1)))
+            answer = verify.verify(data, self.write("earlier.json", line(value)))
+            self.assertTrue(answer["intact"], answer)
+            return answer["checkpoint"]["agrees"]
+        def told(*earlier):
+            return line({"earlier": [{"position": p, "timeline": id_text(t)} for t, p in earlier], "kind": "restore"})[:-1]
+        self.assertTrue(agrees(first, 6, told((first, 6))))
+        self.assertTrue(agrees(first, 6, told((first, 6), (second, 6))))
+        self.assertTrue(agrees(second, 6, told((first, 2), (second, 6))))
+        self.assertFalse(agrees(first, 6, told((first, 2), (second, 6))))  # behind what is shared
+        self.assertFalse(agrees(first, 6, told((second, 6))))
+        self.assertFalse(agrees(first, 3, told((first, 6))))  # no batch ends there with these heads
+        self.assertFalse(agrees(first, 6, told((first, 6)), tenant=b"acme"))
+        self.assertFalse(agrees(first, 6, told((first, 6)), kind=5))
+        for payload in (b"", b"x", b"{}", b'{"earlier":7}', b'{"earlier":[7]}', b'{"earlier":[{"position":null,"timeline":""}]}'):
+            self.assertFalse(agrees(first, 6, payload), payload)
 
     def bad_bundle(self, lines, number=None, **k):
         answer = verify.verify(self.write("bad.bundle", *lines), **k)

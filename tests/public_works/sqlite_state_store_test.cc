@@ -3,6 +3,7 @@
 // and a question in SQL stays within its tenant and its time.
 #include "public_works/adapters/sqlite/sqlite_state_store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -406,6 +407,31 @@ TEST_F(SqlQueryTest, TheOperatorReadsEveryTableAndWritesNone) {
                                 "CREATE TABLE t (x)", "VACUUM", "SELECT 1; SELECT 2"}) {
     EXPECT_EQ(store_->query(every, sql, 1, 5000).error().code, ErrorCode::invalid_argument) << sql;
   }
+}
+
+TEST_F(SqliteStateStoreTest, ReadersThatNeverPauseDoNotLetTheWriteAheadLogGrow) {
+  const auto store = open(Mode::read_write);
+  ASSERT_TRUE(store->apply(stretch(0, 10)));
+  std::atomic<bool> enough = false;
+  std::vector<std::jthread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      while (!enough) static_cast<void>(store->epoch());
+    });
+  }
+  std::uintmax_t largest = 0;
+  for (std::uint64_t position = 11; position < 400; ++position) {
+    StateChanges changes;
+    changes.position = position;
+    // Another content each time: what stays the same is not written.
+    const std::string value(1024 * 1024, static_cast<char>('a' + position % 26));
+    changes.state.push_back({"acme", "big", position, position, '"' + value + '"'});
+    ASSERT_TRUE(store->apply(changes));
+    largest = std::max(largest, std::filesystem::file_size(path_ + "-wal"));
+  }
+  enough = true;
+  EXPECT_GT(largest, 60U * 1024 * 1024) << "nothing was tried";
+  EXPECT_LT(largest, 160U * 1024 * 1024);
 }
 
 }  // namespace

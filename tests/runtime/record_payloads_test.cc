@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/try.h"
 #include "public_works/adapters/memory/memory_artifact_store.h"
@@ -20,7 +21,9 @@
 #include "public_works/adapters/system/thread_executor.h"
 #include "runtime/execution_context.h"
 #include "runtime/runtime_node.h"
+#include "runtime/store_restored.h"
 #include "runtime/wal_record.h"
+#include "runtime/write_ahead_log.h"
 
 namespace symphainy::runtime {
 namespace {
@@ -85,6 +88,27 @@ Intent rich_intent(const std::string& known) {
   return intent;
 }
 
+class NobodyListens final : public public_works::EventLogListener {
+ public:
+  void on_durable(std::vector<std::shared_ptr<const base::LogBatch>>) override {}
+  void on_stopped(const Error&) override {}
+};
+
+// How a restore has the log go on.
+void restore(public_works::EventLog& log) {
+  const StoreRestored restored{.kind = "restore",
+                               .actor = {"user", kAwkwardText},
+                               .reason = kAwkwardText,
+                               .timeline = base::fresh_uuid_v7(),
+                               .earlier = {{log.identity().timeline, log.durable_position()}}};
+  base::RecordDraft draft = draft_record(RecordType::store_restored, "_system", restored.payload());
+  draft.partition_epoch = log.recovery().last_epoch + 1;
+  NobodyListens nobody;
+  log.start(nobody);
+  ASSERT_TRUE(log.append({std::move(draft)}));
+  ASSERT_TRUE(log.close());
+}
+
 // A store opened twice, with executions of every outcome.
 std::shared_ptr<MemoryLogContents> rich_run() {
   auto contents = std::make_shared<MemoryLogContents>();
@@ -94,6 +118,10 @@ std::shared_ptr<MemoryLogContents> rich_run() {
   public_works::MemoryArtifactStore artifacts;
   public_works::MemoryEventPublisher publisher;
   for (int opening = 0; opening < 2; ++opening) {
+    if (opening == 1) {
+      public_works::MemoryEventLog copied(clock, random, contents);
+      restore(copied);
+    }
     public_works::MemoryEventLog log(clock, random, contents);
     ThreadExecutor partition(clock, 1, "partition");
     ThreadExecutor fold(clock, 1, "fold");

@@ -21,6 +21,8 @@
 #include "public_works/adapters/memory/seeded_random.h"
 #include "public_works/adapters/system/system_clock.h"
 #include "public_works/adapters/system/thread_executor.h"
+#include "runtime/state_surface.h"
+#include "runtime/whole_life.h"
 
 namespace symphainy::runtime {
 namespace {
@@ -44,11 +46,12 @@ class BusyStore final : public public_works::MemoryStateStore {
 
 class RuntimeNodeTest : public ::testing::Test {
  protected:
-  std::unique_ptr<RuntimeNode> open(RuntimeOptions options = {}) {
+  std::unique_ptr<RuntimeNode> open(const RuntimeOptions& options = {}) { return open_on(store_, log_, options); }
+  std::unique_ptr<RuntimeNode> open_on(BusyStore& store, tests::HeldEventLog& log, const RuntimeOptions& options = {}) {
     auto node = RuntimeNode::open({.owner = nullptr,
-                                   .log = log_,
-                                   .state = store_,
-                                   .lineage = store_,
+                                   .log = log,
+                                   .state = store,
+                                   .lineage = store,
                                    .artifacts = artifacts_,
                                    .publisher = &publisher_,
                                    .publisher_name = "memory",
@@ -76,7 +79,8 @@ class RuntimeNodeTest : public ::testing::Test {
 
   public_works::SystemClock clock_;
   public_works::SeededRandom random_{1};
-  tests::HeldEventLog log_{clock_, random_, std::make_shared<public_works::MemoryLogContents>()};
+  std::shared_ptr<public_works::MemoryLogContents> contents_ = std::make_shared<public_works::MemoryLogContents>();
+  tests::HeldEventLog log_{clock_, random_, contents_};
   BusyStore store_;
   public_works::MemoryArtifactStore artifacts_;
   public_works::MemoryEventPublisher publisher_;
@@ -131,6 +135,91 @@ TEST_F(RuntimeNodeTest, ACallbackThatThrowsIsLoggedAndTheNextIntentRuns) {
   EXPECT_TRUE(node->execute(intent()));
   ASSERT_TRUE(node->close());
   EXPECT_THAT(logged_, ::testing::ElementsAre(HasSubstr("callback threw: the caller's own")));
+}
+
+// --- projections that are behind when it is opened
+// -------------------------------------------------------------------------
+
+// Counts in the tenant's state, one reference after the other, an event each time.
+IntentHandler counts() {
+  return [](const Intent& intent, ExecutionContext& context) -> Task<Result<HandlerResult>> {
+    const Json* expected = intent.parameters.find("expected");
+    const auto put = context.put_state("count", Json(1), expected->as_uint64());
+    if (!put) co_return std::unexpected(put.error());
+    ReferenceDraft draft;
+    draft.type = "file";
+    const auto reference = context.register_reference(std::move(draft));
+    if (!reference) co_return std::unexpected(reference.error());
+    if (const Json* source = intent.parameters.find("source"); source != nullptr) {
+      const auto tracked = context.track_provenance(*reference, std::string(*source->as_string()));
+      if (!tracked) co_return std::unexpected(tracked.error());
+    }
+    const auto event = context.add_event({"things.done", Json(), "", "things"});
+    if (!event) co_return std::unexpected(event.error());
+    co_return HandlerResult{Json(*reference)};
+  };
+}
+
+Intent counting(const std::string& key, std::uint64_t expected, const std::string& source = "") {
+  Json parameters = Json::object({{"expected", expected}});
+  if (!source.empty()) parameters["source"] = source;
+  Intent intent = Intent::create("do", "acme", "session", "solution", {"user", "u"}, std::move(parameters));
+  intent.idempotency_key = key;
+  return intent;
+}
+
+TEST_F(RuntimeNodeTest, DecidesByTheLogBeforeTheProjectionsHaveIt) {
+  std::string first;
+  std::string reference;
+  {
+    const auto node = open();
+    support(*node, counts());
+    const auto result = node->execute(counting("a", 0));
+    ASSERT_TRUE(result && result->status == ExecutionStatus::completed) << result->error->message;
+    first = result->execution_id;
+    reference = std::string(*result->value.as_string());
+    ASSERT_TRUE(node->close());
+  }
+  tests::HeldEventLog log(clock_, random_, contents_);
+  BusyStore behind;
+  behind.busy = true;
+  const auto node = open_on(behind, log);
+  ASSERT_TRUE(node->register_intent({.intent_type = "do"}, "things", "do", counts())) << "known already";
+  EXPECT_EQ(node->execute(counting("a", 0))->execution_id, first) << "the key is taken";
+  const auto conflict = node->execute(counting("b", 0));
+  ASSERT_TRUE(conflict);
+  EXPECT_EQ(conflict->error->reason, "state_conflict") << "the state has a version";
+  const auto next = node->execute(counting("c", 1, reference));
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->status, ExecutionStatus::completed) << "the reference is known: " << next->error->message;
+  EXPECT_EQ(behind.position().value(), 0U) << "and nothing of it was folded";
+  behind.busy = false;
+  ASSERT_TRUE(node->drain());
+  EXPECT_EQ(behind.position().value(), log.durable_position());
+  ASSERT_TRUE(node->close());
+  const auto lines = publisher_.lines({"acme", "things"});
+  EXPECT_EQ(lines.size(), 2U) << "each event once, its sequence behind the one before";
+  public_works::MemoryStateStore kept;
+  ASSERT_TRUE(fold_log(log, kept));
+  EXPECT_EQ(rows_of(kept), rows_of(static_cast<public_works::MemoryStateStore&>(behind)));
+}
+
+TEST_F(RuntimeNodeTest, GoesOnWithWhatWasUnfinishedBeforeTheProjectionsHaveIt) {
+  auto contents = std::make_shared<public_works::MemoryLogContents>(*whole_life().contents());
+  tests::HeldEventLog log(clock_, random_, contents);
+  BusyStore behind;
+  behind.busy = true;
+  std::atomic<int> runs = 0;
+  const auto node = open_on(behind, log);
+  ASSERT_TRUE(node->register_intent({.intent_type = "ingest_file", .version = 2}, "content", "ingest",
+                                    [&](const Intent&, ExecutionContext&) -> Task<Result<HandlerResult>> {
+                                      ++runs;
+                                      co_return HandlerResult{};
+                                    }));
+  EXPECT_EQ(node->resume().value(), 2U) << "intents c and d of the log made by hand";
+  behind.busy = false;
+  ASSERT_TRUE(node->close());
+  EXPECT_TRUE(behind.live_executions().value().empty());
 }
 
 TEST_F(RuntimeNodeTest, WhoeverWaitsForAdmissionHearsThatTheLogHasStopped) {

@@ -27,6 +27,7 @@
 #include "public_works/adapters/memory/seeded_random.h"
 #include "runtime/commit.h"
 #include "runtime/json_schema.h"
+#include "runtime/store_restored.h"
 #include "runtime/wal_record.h"
 #include "runtime/write_ahead_log.h"
 
@@ -118,6 +119,33 @@ class ReadCounter final : public public_works::EventLog {
   mutable int reads_ = 0;
 };
 
+// The same log without its beginning.
+class RetiredLog final : public public_works::EventLog {
+ public:
+  RetiredLog(EventLog& inner, std::uint64_t first, std::string restored)
+      : inner_(inner), first_(first), restored_(std::move(restored)) {}
+  void start(public_works::EventLogListener& listener) override { inner_.start(listener); }
+  Result<public_works::AppendReceipt> append(std::vector<base::RecordDraft> drafts) override {
+    return inner_.append(std::move(drafts));
+  }
+  Result<void> read_batches(std::uint64_t from,
+                            const std::function<bool(const base::LogBatch&)>& visit) const override {
+    if (from < first_) return fail(ErrorCode::not_found, "retired", public_works::kHistoryRetired);
+    return inner_.read_batches(from, visit);
+  }
+  std::uint64_t durable_position() const override { return inner_.durable_position(); }
+  std::uint64_t first_position() const override { return first_; }
+  std::string restored_before() const override { return restored_; }
+  public_works::LogIdentity identity() const override { return inner_.identity(); }
+  const public_works::LogRecovery& recovery() const override { return inner_.recovery(); }
+  Result<void> close() override { return inner_.close(); }
+
+ private:
+  EventLog& inner_;
+  const std::uint64_t first_;
+  const std::string restored_;
+};
+
 class Outbox : public ::testing::Test {
  protected:
   Outbox() { log_.start(nobody_); }
@@ -138,6 +166,26 @@ class Outbox : public ::testing::Test {
   }
   void append_something_else() {
     ASSERT_TRUE(log_.append({draft_record(RecordType::partition_opened, "_system", "{}")}));
+  }
+
+  /// The log goes on as a restore's: what was written before is of another timeline, which is the answer.
+  std::string restore() {
+    const base::Uuid earlier = base::fresh_uuid_v7();
+    const StoreRestored restored{.kind = "restore",
+                                 .actor = {"user", "u"},
+                                 .reason = {},
+                                 .timeline = log_.identity().timeline,
+                                 .earlier = {{earlier, log_.durable_position()}}};
+    EXPECT_TRUE(log_.append({draft_record(RecordType::store_restored, "_system", restored.payload())}));
+    return earlier.text();
+  }
+  /// Puts the pending event into its stream, with these members changed.
+  void publish_as(const PendingOutboxEvent& pending, const std::map<std::string, std::string>& members) {
+    Json event = Json::parse(pending.event.cloud_event).value();
+    for (const auto& [name, value] : members) event[name] = value;
+    const std::string id(event.find("id")->as_string().value());
+    ASSERT_TRUE(
+        publisher_.publish(pending.stream, std::vector{OutgoingEvent{pending.event.sequence, id, event.dump()}}));
   }
 
   OutboxOrigin origin() { return {log_.identity(), 3}; }
@@ -417,6 +465,78 @@ TEST_F(Outbox, RefusesAStreamThatHoldsAnotherEventAtThatSequence) {
     ASSERT_TRUE(publisher_.publish({"acme", "content"}, std::vector{OutgoingEvent{1, id, other.dump()}}));
     EXPECT_EQ(reason_of(open(publisher_)->publish_events()), "foreign_stream") << member;
   }
+}
+
+TEST_F(Outbox, GoesOnAfterARestoreWhereverTheStreamStood) {
+  const std::uint64_t published_up_to = queue({"marked", "unmarked"});
+  queue({"unmarked", "behind"});
+  const std::string earlier = restore();
+  queue({"marked", "unmarked", "behind"});
+  // The mark was written behind the first commit; the relay had got further in one stream, and not begun in another.
+  const std::vector<PendingOutboxEvent> all = pending(0, 10);
+  publish_as(all[0], {{"timeline", earlier}});
+  publish_as(all[1], {{"timeline", earlier}});
+  publish_as(all[2], {{"timeline", earlier}});
+  const auto outcome = open(publisher_, published_up_to)->publish_events();
+  ASSERT_TRUE(outcome) << outcome.error().message;
+  EXPECT_THAT(published("marked"), ElementsAre("marked-1", "marked-2"));
+  EXPECT_THAT(published("unmarked"), ElementsAre("unmarked-1", "unmarked-2", "unmarked-3"));
+  EXPECT_THAT(published("behind"), ElementsAre("behind-1", "behind-2"));
+}
+
+TEST_F(Outbox, ReadsTheLogOnceForAllMarksOfARestore) {
+  std::vector<std::string> topics;
+  for (int i = 0; i < 50; ++i) topics.push_back("topic-" + std::to_string(i));
+  const std::uint64_t cursor = queue(topics);
+  const std::string earlier = restore();
+  for (const PendingOutboxEvent& event : pending(0, 100)) publish_as(event, {{"timeline", earlier}});
+  const auto outbox = open(publisher_, cursor);
+  const std::uint64_t first = queue(topics);
+  outbox->offer(batches_from(cursor + 1));
+  EXPECT_EQ(first, cursor + 2);
+  wake(*outbox);
+  EXPECT_EQ(published("topic-49").size(), 2U);
+  EXPECT_EQ(counted_log_.reads(), 1);
+}
+
+TEST_F(Outbox, GoesOnAfterARestoreThatWasRetired) {
+  const std::uint64_t cursor = queue({"content"});
+  const std::string earlier = restore();
+  std::string payload;
+  ASSERT_TRUE(log_.read_batches(cursor + 1, [&payload](const base::LogBatch& batch) {
+    payload = batch.records.front().payload;
+    return false;
+  }));
+  queue({"content"});
+  const std::vector<PendingOutboxEvent> all = pending(0, 10);
+  const auto publish_with = [&](RetiredLog& log) {
+    return TransactionalOutbox("test", publisher_, log, relay_, clock_, origin(), cursor + 1, [](auto&&...) {})
+        .publish_events();
+  };
+  publish_as(all[0], {{"timeline", earlier}});
+  RetiredLog forgetful(log_, cursor + 2, "");
+  EXPECT_EQ(reason_of(publish_with(forgetful)), "foreign_stream");
+  RetiredLog retired(log_, cursor + 2, payload);
+  const auto outcome = publish_with(retired);
+  ASSERT_TRUE(outcome) << outcome.error().message;
+  EXPECT_THAT(published("content"), ElementsAre("content-1", "content-2"));
+}
+
+TEST_F(Outbox, RefusesWhatARestoredTimelinePublishedBehindTheRestore) {
+  const std::uint64_t cursor = queue({"content"});
+  const std::string earlier = restore();
+  queue({"content"});
+  const std::vector<PendingOutboxEvent> all = pending(0, 10);
+  // As if the store had gone on before it was restored: other events under sequences that are used again.
+  publish_as(all[0], {{"timeline", earlier}, {"id", "given-up"}});
+  EXPECT_EQ(reason_of(open(publisher_, cursor)->publish_events()), "foreign_stream");
+  publisher_ = MemoryEventPublisher();
+  publish_as(all[0], {{"timeline", earlier}});
+  publish_as(all[1], {{"timeline", earlier}, {"id", "given-up"}});
+  EXPECT_EQ(reason_of(open(publisher_, cursor)->publish_events()), "foreign_stream");
+  publisher_ = MemoryEventPublisher();
+  publish_as(all[0], {{"timeline", base::fresh_uuid_v7().text()}});
+  EXPECT_EQ(reason_of(open(publisher_, cursor)->publish_events()), "foreign_stream") << "a timeline it never was on";
 }
 
 TEST_F(Outbox, RefusesAStreamThatIsAheadOfEverythingCommitted) {

@@ -116,12 +116,32 @@ def check_links(root, complaints):
     return len(documents)
 
 
+def check_named_tests(root, complaints):
+    """docs/reliability.md rests on tests: each `Suite.Name` and each `script_test` of its tables must exist."""
+    file = root / "docs/reliability.md"
+    if not file.exists():
+        return
+    sources = tree.files(root, ["tests"], {".cc", ".h"})
+    known = {f"{suite}.{name}" for f in sources
+             for suite, name in re.findall(r"^TEST(?:_[FP])?\(\s*(\w+),\s*(\w+)\)", f.read_text(), re.M)}
+    for f in tree.files(root, ["tests"], {".txt"}):
+        known.update(re.findall(r"add_test\(NAME (\w+)", f.read_text()))
+    for number, line in enumerate(file.read_text().splitlines(), 1):
+        cells = line.split("|")
+        if len(cells) != 4:  # a row of the promises: what, and what holds it up
+            continue
+        for name in re.findall(r"`([^`]+)`", cells[2]):
+            if name not in known:
+                complaints.add(file, number, f"rests on {name}, which is no test")
+
+
 def main():
     root = tree.root_from_arguments()
     complaints = tree.Complaints(root)
     check_folder_map(root, complaints)
     check_make_targets(root, complaints)
     check_commands(root, complaints)
+    check_named_tests(root, complaints)
     documents = check_links(root, complaints)
     complaints.finish("docs", f"{documents} documents")
 

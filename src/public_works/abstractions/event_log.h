@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "symphainy/error.h"
@@ -40,6 +41,10 @@ struct LogRecovery {
   std::uint64_t head_position = 0;  ///< the durable head as found
 };
 
+/// The reason of the error (not_found) that answers whoever asks for what was retired from the log's beginning. Its
+/// details have `first_position`.
+inline constexpr const char* kHistoryRetired = "history_retired";
+
 struct AppendReceipt {
   std::uint64_t first_position = 0;
   std::uint64_t last_position = 0;
@@ -54,10 +59,15 @@ class EventLog {
   virtual void start(EventLogListener& listener) = 0;
   /// One atomic batch. Called by one thread. `stopped` once the log has stopped.
   [[nodiscard]] virtual Result<AppendReceipt> append(std::vector<base::RecordDraft> drafts) = 0;
-  /// Visits durable batches in order, from the one that holds `from`, until `visit` returns false. Any thread.
+  /// Visits durable batches in order, from the one that holds `from`, until `visit` returns false. Any thread. not_found
+  /// with reason kHistoryRetired when `from` (0 is as 1) is before first_position().
   [[nodiscard]] virtual Result<void> read_batches(std::uint64_t from,
                                                   const std::function<bool(const base::LogBatch&)>& visit) const = 0;
   [[nodiscard]] virtual std::uint64_t durable_position() const = 0;
+  /// Where it begins: later than 1 when what was before is retired. It may move on at any time.
+  [[nodiscard]] virtual std::uint64_t first_position() const { return 1; }
+  /// The payload of the last StoreRestored record before first_position(); empty when there was none.
+  [[nodiscard]] virtual std::string restored_before() const { return {}; }
   [[nodiscard]] virtual LogIdentity identity() const = 0;
   /// An error (`unavailable`) while there is only room for ending what has begun: nothing new should be begun. It goes
   /// away by itself when there is room again. Any thread.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "base/fault_points.h"
 #include "base/try.h"
 
 namespace symphainy::public_works {
@@ -56,12 +57,16 @@ class FilesystemArtifactStore::Writer final : public ArtifactWriter {
     TRY(store_.ensure_shard(artifact.digest));
     TRY(const bool present, store_.holds(artifact));
     if (!present) {
+      CRASH_POINT("artifact-before-sync");
       TRY(file->sync_data());
+      CRASH_POINT("artifact-before-rename");
       TRY(store_.files_.rename(temporary_, store_.path_of(artifact.digest)));
       temporary_.clear();
+      CRASH_POINT("artifact-after-rename");
     }
     // Also when the content was there: whoever renamed it may have died, or not come yet, to its sync.
     TRY(store_.files_.sync_directory(store_.shard_of(artifact.digest)));
+    CRASH_POINT("artifact-after-directory-sync");
     return artifact;
   }
 

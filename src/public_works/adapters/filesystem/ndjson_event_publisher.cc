@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "base/fault_points.h"
 #include "base/try.h"
 #include "public_works/abstractions/event_mark.h"
 
@@ -80,8 +81,11 @@ Result<void> NdjsonEventPublisher::publish(const StreamName& stream, std::span<c
 }
 
 Result<void> NdjsonEventPublisher::append(const StreamName& name, Stream& stream, std::string_view lines) {
+  CRASH_POINT("publish-before-write");
   Result<void> written = stream.file->write_at(stream.size, lines);
+  CRASH_POINT("publish-before-sync");
   if (written) written = stream.file->sync_data();
+  CRASH_POINT("publish-after-sync");
   if (written && !stream.directory_synced) written = files_.sync_directory(directory_of(name));
   if (!written) {
     // After a failed sync the bytes can be read and yet be lost later, so they are taken back and the file is read
@@ -133,9 +137,14 @@ Result<NdjsonEventPublisher::Stream> NdjsonEventPublisher::recover(const StreamN
     mark = *std::move(read);
   }
   if (end < found.size) TRY(file->truncate(end));
-  // Whoever wrote this may have died before it was synced: until it is, the mark is only in the page cache.
+  // Whoever wrote this may have died before it was synced, or after a sync that failed: until it is written again and
+  // synced, the mark may only be in the page cache.
   const bool existed = found.size > 0;
   if (existed) {
+    const std::uint64_t begin = end - std::min<std::uint64_t>(end, kUnsyncedBytes);
+    std::string tail;
+    TRY(file->read_at(begin, static_cast<std::size_t>(end - begin), tail));
+    TRY(file->write_at(begin, tail));
     TRY(file->sync_data());
     TRY(files_.sync_directory(directory_of(name)));
   }

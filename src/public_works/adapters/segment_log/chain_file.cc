@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/digest.h"
+#include "base/fault_points.h"
 #include "base/try.h"
 
 namespace symphainy::public_works {
@@ -28,7 +29,9 @@ Result<void> write_chain_file(FileSystem& files, const std::string& directory, c
   TRY(file->truncate(0));
   TRY(file->write_at(0, bytes));
   TRY(file->sync_data());
+  CRASH_POINT("chain-file-before-rename");
   TRY(files.rename(unfinished, path_in(directory)));
+  CRASH_POINT("chain-file-after-rename");
   return files.sync_directory(directory);
 }
 

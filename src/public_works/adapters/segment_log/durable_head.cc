@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/fault_points.h"
 #include "base/try.h"
 #include "public_works/adapters/segment_log/segment.h"
 
@@ -110,7 +111,9 @@ Result<DurableHead> DurableHead::create(FileSystem& files, const std::string& di
   TRY(file->write_at(0, std::string(2 * kSlotSpacing, '\0')));
   TRY(file->write_at(0, encode_head_slot(slot)));
   TRY(file->sync_data());
+  CRASH_POINT("head-create-before-rename");
   TRY(files.rename(unfinished, head_path(directory)));
+  CRASH_POINT("head-create-after-rename");
   TRY(files.sync_directory(directory));
   return DurableHead(std::move(file), slot, kSlotSpacing);
 }
@@ -132,8 +135,12 @@ const HeadSlot& DurableHead::advance(std::uint64_t position, const base::Digest&
 Result<void> DurableHead::store(std::uint64_t position, const base::Digest& store_hash, bool closed) {
   static_cast<void>(advance(position, store_hash));
   current_.closed = closed;
+  if (PLANTED_BUG("skip-head")) return {};
+  CRASH_POINT("head-store-before-write");
   TRY(file_->write_at(offset_, encode_head_slot(current_)));
+  CRASH_POINT("head-store-before-sync");
   TRY(file_->sync_data());
+  CRASH_POINT("head-store-after-sync");
   offset_ = kSlotSpacing - offset_;
   return {};
 }

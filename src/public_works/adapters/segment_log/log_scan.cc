@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <fmt/format.h>
 #include <thread>
 
@@ -21,6 +22,12 @@ std::string does_not_continue(std::uint64_t first_position, std::uint64_t positi
 
 std::string_view name_of(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
+}
+
+// Nearly always there is none, and a comparison with itself, one byte on, says so at the speed of memory.
+std::size_t last_that_is_not_zero(std::string_view bytes) {
+  const bool zeros = bytes.front() == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
+  return zeros ? std::string_view::npos : bytes.find_last_not_of('\0');
 }
 
 /// What was found in one segment.
@@ -117,25 +124,23 @@ class SegmentCheck {
     if (here.end_offset + header.length > here.size)
       return fail(ErrorCode::corrupt, "the batch is longer than the file");
     TRY(const std::string_view bytes, reader.at(here.end_offset, header.length));
-    TRY(const base::LogBatch batch, base::decode_batch(bytes));
+    TRY(base::view_batch(bytes, batch_));
     // Before the chain moves on: a batch that the head contradicts lies within the head, so it is damage and no torn
     // tail.
-    const auto contradicts = [&batch](const HeadSlot& head) {
-      return batch.first_position() <= head.position && head.position <= batch.last_position() &&
-             (batch.last_position() != head.position || batch.store_hash != head.store_hash);
+    const auto contradicts = [this](const HeadSlot& head) {
+      return batch_.first_position() <= head.position && head.position <= batch_.last_position() &&
+             (batch_.last_position() != head.position || batch_.store_hash != head.store_hash);
     };
     if (std::ranges::any_of(known_.slots, contradicts) || std::ranges::any_of(slots_, contradicts)) {
       return fail(ErrorCode::corrupt, "the store's hash chain is not the one the durable head knows");
     }
-    TRY(scan_.chain.follow(batch, head_.store));
+    TRY(scan_.chain.follow(batch_, head_.store));
     if (here.marks.empty() || here.end_offset - here.marks.back().offset >= kMarkSpacing) {
-      here.marks.push_back({batch.first_position(), here.end_offset});
+      here.marks.push_back({batch_.first_position(), here.end_offset});
     }
     here.end_offset += header.length;
-    for (const base::LogRecord& record : batch.records) {
-      scan_.last_epoch = std::max(scan_.last_epoch, record.partition_epoch);
-    }
-    if (visit) visit(batch);
+    scan_.last_epoch = std::max(scan_.last_epoch, batch_.records.back().epoch());  // the chain lets none fall
+    if (visit) visit(batch_.copy());
     return {};
   }
 
@@ -155,9 +160,8 @@ class SegmentCheck {
     while (true) {
       TRY(const std::string_view bytes, reader.at(offset, kWindowBytes));
       if (bytes.empty()) break;
-      const auto from_back = std::ranges::find_if(bytes.rbegin(), bytes.rend(), [](char c) { return c != '\0'; });
-      const auto used = static_cast<std::uint64_t>(bytes.rend() - from_back);
-      if (used > 0) scan_.torn_bytes = offset + used - end;
+      const std::size_t last_used = last_that_is_not_zero(bytes);
+      if (last_used != std::string_view::npos) scan_.torn_bytes = offset + last_used + 1 - end;
       offset += bytes.size();
     }
     if (scan_.torn_bytes > 0 && !may_be_torn) {
@@ -182,6 +186,7 @@ class SegmentCheck {
   const std::string path_;
   const bool last_;
   std::vector<HeadSlot> slots_;  // the segment's own
+  base::BatchView batch_;        // being checked
   SegmentScan scan_;
 };
 
@@ -189,13 +194,16 @@ class SegmentCheck {
 class Scan {
  public:
   /// `chain_file`, when there is one of this store: it must fit the log; with `begin_there` it is believed.
-  Scan(FileSystem& files, const KnownHead& known, const ScanOptions& options,
+  Scan(FileSystem& files, const KnownHead& known, const ScanOptions& options, const std::optional<LogBase>& base,
        const std::optional<ChainFile>& chain_file, bool begin_there)
-      : files_(files), known_(known), options_(options), chain_file_(chain_file), begin_there_(begin_there) {}
+      : files_(files), known_(known), options_(options), chain_file_(chain_file), begin_there_(begin_there) {
+    scan_.base = base;
+  }
 
   Result<LogScan> run(const std::string& directory) {
     directory_ = directory;
     TRY(paths_, segment_paths(files_, directory));
+    if (scan_.base) begin_behind_base();
     if (begin_there_) TRY(pass_over_what_is_believed());
     TRY(leave_out_what_is_trusted());
     if (options_.threads > 1) {
@@ -221,6 +229,27 @@ class Scan {
   }
 
  private:
+  void begin_behind_base() {
+    const base::LogChain& chain = scan_.base->chain;
+    while (!paths_.empty() && position_of(0) <= chain.position()) {
+      scan_.leftovers.push_back(std::move(paths_.front()));
+      paths_.erase(paths_.begin());
+    }
+    scan_.chain = chain;
+    scan_.last_epoch = chain.epoch();
+    const HeadSlot& head = known_.newest;
+    const std::string path = directory_ + "/base";
+    if (scan_.base->log.store != head.store || scan_.base->log.timeline != head.timeline) {
+      damage(path, 0, "the log's beginning is of another store or timeline");
+    } else if (paths_.empty() || position_of(0) != chain.position() + 1) {
+      damage(path, 0, fmt::format("the segment that begins at position {} is missing", chain.position() + 1));
+    }
+    for (const HeadSlot& slot : known_.slots) {
+      const bool other = slot.position == chain.position() && slot.store_hash != chain.store_hash();
+      if (other) damage(path, 0, "the store's hash chain is not the one the durable head knows");
+    }
+  }
+
   // The chain then begins as the first segment's header tells it.
   Result<void> leave_out_what_is_trusted() {
     const auto behind = std::ranges::find_if(
@@ -240,6 +269,9 @@ class Scan {
 
   Result<void> pass_over_what_is_believed() {
     const std::uint64_t position = chain_file_->chain.position();
+    if (!paths_.empty() && position_of(0) != scan_.chain.position() + 1) {
+      damage(paths_.front(), 0, does_not_continue(position_of(0), scan_.chain.position()));
+    }
     while (begin_ < paths_.size() && position_of(begin_) <= position) TRY(pass_over(paths_[begin_++]));
     if (begin_ == paths_.size()) damage(directory_ + "/chain", 0, "the segment that it speaks of is missing");
     scan_.chain = chain_file_->chain;
@@ -350,7 +382,11 @@ class Scan {
                     scan_.segments.empty() ? 0 : scan_.segments.back().end_offset,
                     fmt::format("the log ends here, but the chain file says it reached position {}", position));
     }
-    if (begin_there_ || position == 0 || options_.from > 0) return;
+    if (scan_.base && scan_.base->chain.position() == position) {
+      chain_at_file_ = scan_.base->chain;
+    } else if (begin_there_ || position == 0 || options_.from > 0) {
+      return;
+    }
     std::string told;
     std::string found;
     chain_file_->chain.save(told);
@@ -381,7 +417,9 @@ Error LogDamage::to_error() const {
   return Error{ErrorCode::corrupt,
                fmt::format("{}: {} at offset {} (position {}): {}; nothing was changed{}", segment,
                            too_new ? "not readable" : "damaged", offset, position, reason,
-                           too_new ? "" : ", restore a backup or keep the directory for repair"),
+                           too_new ? ""
+                                   : "; go back to a backup (`symphainy backup restore BACKUP`), or copy what is sound "
+                                     "(`symphainy wal repair DIR`)"),
                name,
                Json::object({{"segment", segment}, {"offset", offset}, {"position", position}, {"reason", reason}})};
 }
@@ -394,20 +432,44 @@ Result<std::string_view> SequentialReader::at(std::uint64_t offset, std::size_t 
   return std::string_view(window_).substr(offset - start_, length);
 }
 
+namespace {
+
+Result<LogScan> scan_behind(FileSystem& files, const std::string& directory, const KnownHead& head,
+                            const ScanOptions& options, const std::optional<LogBase>& base) {
+  TRY(auto chain_file, read_chain_file(files, directory));
+  const bool ours = chain_file && chain_file->log.store == head.newest.store &&
+                    chain_file->log.timeline == head.newest.timeline &&
+                    (!base || chain_file->chain.position() >= base->chain.position());
+  if (!ours) chain_file.reset();
+  const bool begin_there = options.from_chain_file && chain_file;
+  TRY(LogScan scan, Scan(files, head, options, base, chain_file, begin_there).run(directory));
+  if (!scan.damage || !begin_there) return scan;
+  // Believing the chain file, a log may look damaged that is not, and one that is may not be told rightly.
+  return Scan(files, head, options, base, chain_file, false).run(directory);
+}
+
+LogScan with_damaged_base(const std::string& directory, const Error& error) {
+  LogScan scan;
+  scan.damage = LogDamage{directory + "/base", 0, 1, error.message};
+  return scan;
+}
+
+std::uint64_t begin_of(const Result<std::optional<LogBase>>& base) {
+  return base && *base ? (*base)->chain.position() : 0;
+}
+
+}  // namespace
+
 Result<LogScan> scan_log(FileSystem& files, const std::string& directory, KnownHead& head, const ScanOptions& options) {
   while (true) {
-    TRY(auto chain_file, read_chain_file(files, directory));
-    if (chain_file &&
-        (chain_file->log.store != head.newest.store || chain_file->log.timeline != head.newest.timeline)) {
-      chain_file.reset();
-    }
-    const bool begin_there = options.from_chain_file && chain_file;
-    TRY(LogScan scan, Scan(files, head, options, chain_file, begin_there).run(directory));
-    // Believing the chain file, a log may look damaged that is not, and one that is may not be told rightly.
-    if (scan.damage && begin_there) {
-      TRY(scan, Scan(files, head, options, chain_file, false).run(directory));
-    }
-    if (!scan.damage || !head.newest.closed) return scan;
+    const auto base = read_log_base(files, directory);
+    if (!base && base.error().code != ErrorCode::corrupt) return std::unexpected(base.error());
+    Result<LogScan> scan =
+        base ? scan_behind(files, directory, head, options, *base) : with_damaged_base(directory, base.error());
+    if (scan && !scan->damage) return scan;
+    // What was read may have been retired meanwhile.
+    if (begin_of(read_log_base(files, directory)) != begin_of(base)) continue;
+    if (!scan || !head.newest.closed) return scan;
     // Beside a writer, what looks like damage may be the log growing behind a head that was closed when we read it.
     TRY(KnownHead now, read_durable_head(files, directory));
     if (now.newest.generation == head.newest.generation) return scan;

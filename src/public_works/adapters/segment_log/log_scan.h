@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a log from its first segment to its end, checks everything on the way, and says where it ends: at the last
-// valid batch, with a torn tail behind it at most. Anything wrong at or before the durable head is damage, and so is a
-// batch that was written whole and is refused (base::kUnknownFormat, base::kStaleEpoch), wherever it stands. Changes
-// nothing.
+// Reads a log from its beginning (position 1, or its base) to its end, checks everything on the way, and says where it
+// ends: at the last valid batch, with a torn tail behind it at most. Anything wrong at or before the durable head is
+// damage, and so is a batch that was written whole and is refused (base::kUnknownFormat, base::kStaleEpoch), wherever
+// it stands. Changes nothing.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include "base/log_record.h"
 #include "public_works/abstractions/file_system.h"
 #include "public_works/adapters/segment_log/durable_head.h"
+#include "public_works/adapters/segment_log/log_base.h"
 
 namespace symphainy::public_works {
 
@@ -43,8 +44,10 @@ struct LogDamage {
 };
 
 struct LogScan {
-  base::LogChain chain;              ///< at the end
-  base::LogChain chain_before_last;  ///< at the beginning of the last segment; one thread only
+  std::optional<LogBase> base;         ///< where it begins, when not at position 1
+  std::vector<std::string> leftovers;  ///< paths of segments before the base: no part of the log
+  base::LogChain chain;                ///< at the end
+  base::LogChain chain_before_last;    ///< at the beginning of the last segment; one thread only
   bool began_at_chain_file = false;
   std::vector<ScannedSegment> segments;
   std::uint64_t last_epoch = 0;
@@ -71,8 +74,9 @@ struct ScanOptions {
   std::function<void(const base::LogBatch&)> visit;
 };
 
-/// `head` is the durable head as read; when a process opens the log meanwhile, the scan begins again with the new one,
-/// which is then in `head`. An error only when files cannot be read; damage is part of the answer.
+/// `head` is the durable head as read; when a process opens the log meanwhile, or retires segments, the scan begins
+/// again with the new one, which is then in `head`. An error only when files cannot be read; damage is part of the
+/// answer.
 [[nodiscard]] Result<LogScan> scan_log(FileSystem& files, const std::string& directory, KnownHead& head,
                                        const ScanOptions& options = {});
 

@@ -47,12 +47,26 @@ class SegmentLog final : public EventLog {
   [[nodiscard]] Result<void> read_batches(std::uint64_t from,
                                           const std::function<bool(const base::LogBatch&)>& visit) const override;
   [[nodiscard]] std::uint64_t durable_position() const override { return durable_position_.load(); }
+  [[nodiscard]] std::uint64_t first_position() const override { return first_position_.load(); }
+  [[nodiscard]] std::string restored_before() const override;
   [[nodiscard]] LogIdentity identity() const override { return identity_; }
   /// The next segment is prepared when this one is half full. While that fails, the other half is kept for ending what
   /// has begun, and then what has begun waits; it is tried again ten times a second.
   [[nodiscard]] Result<void> room() const override;
   [[nodiscard]] const LogRecovery& recovery() const override { return recovery_; }
   Result<void> close() override;
+
+  struct SealedSegment {
+    std::string path;
+    std::uint64_t first_position = 0;
+    std::uint64_t last_position = 0;
+  };
+  /// All but the last, which is being written. Any thread.
+  [[nodiscard]] std::vector<SealedSegment> sealed_segments() const;
+  /// Removes the sealed segments whose positions all are below `before`, from the front, and tells them. Each is checked
+  /// before; after a crash in the middle the log opens and has everything from `before` on at least. Any thread, beside
+  /// the writer and readers.
+  [[nodiscard]] Result<std::vector<SealedSegment>> retire(std::uint64_t before);
 
  private:
   struct Segment {
@@ -84,7 +98,11 @@ class SegmentLog final : public EventLog {
   [[nodiscard]] Result<void> store_chain(const base::LogChain& chain);
   void write_closed_head();
   void stop(const Error& error);
+  [[nodiscard]] Result<void> remove_leftovers(const std::vector<std::string>& paths);
   [[nodiscard]] std::vector<Segment> segments_from(std::uint64_t position) const;
+  [[nodiscard]] Result<bool> read_segment(const Segment& segment, std::uint64_t& next, std::uint64_t end,
+                                          const std::function<bool(const base::LogBatch&)>& visit) const;
+  [[nodiscard]] Error unopened(const Segment& segment, std::uint64_t wanted, const Error& error) const;
 
   FileSystem& files_;
   Clock& clock_;
@@ -128,6 +146,9 @@ class SegmentLog final : public EventLog {
   bool closed_ = false;
   std::optional<Error> stopped_;
 
+  mutable std::mutex base_mutex_;          // one retire() at a time
+  LogBase base_;                           // guarded by base_mutex_
+  mutable std::atomic<std::uint64_t> first_position_ = 1;  // a reader learns here what another process retired
   std::atomic<std::uint64_t> durable_position_ = 0;
 };
 

@@ -150,30 +150,6 @@ std::string read_only_uri(const std::string& path) {
   return uri + "?mode=ro";
 }
 
-Json value_of(sqlite3_stmt* statement, int column) {
-  const auto bytes_of = [&](const void* data) {
-    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
-    return data == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(data), size);
-  };
-  switch (sqlite3_column_type(statement, column)) {
-    case SQLITE_INTEGER:
-      return Json(static_cast<std::int64_t>(sqlite3_column_int64(statement, column)));
-    case SQLITE_FLOAT: {
-      const double number = sqlite3_column_double(statement, column);
-      if (std::isfinite(number)) return Json(number);
-      return Json(number > 0 ? "Infinity" : "-Infinity");
-    }
-    case SQLITE_TEXT: {
-      const std::string_view text = bytes_of(sqlite3_column_text(statement, column));
-      return base::is_utf8(text) ? Json(text) : Json(base::to_hex(text));
-    }
-    case SQLITE_BLOB:
-      return Json(base::to_hex(bytes_of(sqlite3_column_blob(statement, column))));
-    default:
-      return Json();
-  }
-}
-
 Result<void> Question::open() {
   const bool of_one_tenant = scope_.tenant().has_value();
   const std::string name = of_one_tenant ? ":memory:" : path_;
@@ -329,7 +305,7 @@ Result<Question::Statement> Question::prepare_only_statement(const std::string& 
 Result<void> Question::add_row(sqlite3_stmt* statement, SqlResult& answer) {
   std::vector<Json>& row = answer.rows.emplace_back();
   for (int column = 0; column < sqlite3_column_count(statement); ++column) {
-    row.push_back(value_of(statement, column));
+    row.push_back(sqlite_value(statement, column));
     answer_bytes_ += sizeof(Json) + static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
   }
   if (answer_bytes_ <= kMaxAnswerBytes) return {};

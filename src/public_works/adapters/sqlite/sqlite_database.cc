@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "public_works/adapters/sqlite/sqlite_database.h"
 
+#include <cmath>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <unistd.h>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/try.h"
 
 namespace symphainy::public_works {
@@ -13,6 +15,8 @@ namespace {
 
 // Readers of other processes hold locks for microseconds; only a checkpoint's end can make anybody wait.
 constexpr int kBusyTimeoutMs = 5000;
+// Questions of our own take less; somebody's long one is not waited for.
+constexpr int kStartOverPatienceMs = 50;
 
 // SQLite would create it readable by everybody. What it puts beside it (-wal, -shm) gets the database's own mode. A
 // file that is there already is not touched: closing it would drop the locks that this process holds on it.
@@ -45,6 +49,30 @@ Error sqlite_error(int code, std::string_view sqlite_message, const std::string&
       return Error{ErrorCode::internal, std::move(message), {}, {}};
     default:
       return Error{ErrorCode::io_error, std::move(message), {}, {}};
+  }
+}
+
+Json sqlite_value(sqlite3_stmt* statement, int column) {
+  const auto bytes_of = [&](const void* data) {
+    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
+    return data == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(data), size);
+  };
+  switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_INTEGER:
+      return Json(static_cast<std::int64_t>(sqlite3_column_int64(statement, column)));
+    case SQLITE_FLOAT: {
+      const double number = sqlite3_column_double(statement, column);
+      if (std::isfinite(number)) return Json(number);
+      return Json(number > 0 ? "Infinity" : "-Infinity");
+    }
+    case SQLITE_TEXT: {
+      const std::string_view text = bytes_of(sqlite3_column_text(statement, column));
+      return base::is_utf8(text) ? Json(text) : Json(base::to_hex(text));
+    }
+    case SQLITE_BLOB:
+      return Json(base::to_hex(bytes_of(sqlite3_column_blob(statement, column))));
+    default:
+      return Json();
   }
 }
 
@@ -110,6 +138,10 @@ std::string_view SqliteStatement::text(int column) const noexcept {
   return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
 }
 
+Json SqliteStatement::json(int column) const {
+  return sqlite_value(statement_, column);
+}
+
 SqliteDatabase::SqliteDatabase(std::string path, sqlite3* connection) noexcept
     : path_(std::move(path)), connection_(connection) {}
 
@@ -170,6 +202,15 @@ Result<SqliteDatabase::Checkpoint> SqliteDatabase::checkpoint() {
       sqlite3_wal_checkpoint_v2(connection_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &done.wal_pages, &done.moved_pages);
   // Busy means that another process is checkpointing; the pages stay in the log until the next turn.
   if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY) return done;
+  return std::unexpected(sqlite_error(code, sqlite3_errmsg(connection_), path_));
+}
+
+Result<bool> SqliteDatabase::checkpoint_and_start_over() {
+  sqlite3_busy_timeout(connection_, kStartOverPatienceMs);
+  const int code = sqlite3_wal_checkpoint_v2(connection_, nullptr, SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
+  sqlite3_busy_timeout(connection_, kBusyTimeoutMs);
+  if (code == SQLITE_OK) return true;
+  if ((code & 0xff) == SQLITE_BUSY) return false;
   return std::unexpected(sqlite_error(code, sqlite3_errmsg(connection_), path_));
 }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "symphainy/error.h"
+#include "symphainy/json.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -25,6 +26,9 @@ void stop_counting_sqlite_memory() noexcept;
 
 /// What an SQLite result code means to the caller. `path` names the database in the message.
 [[nodiscard]] Error sqlite_error(int code, std::string_view sqlite_message, const std::string& path);
+
+/// A column's value as JSON: bytes, and text that is no UTF-8, as hexadecimal digits.
+[[nodiscard]] Json sqlite_value(sqlite3_stmt* statement, int column);
 
 /// A prepared statement in use. Parameters count from 1, columns from 0. Bound text must live until the last step().
 class SqliteStatement {
@@ -53,6 +57,7 @@ class SqliteStatement {
   }
   /// Empty for NULL. Valid until the next step().
   [[nodiscard]] std::string_view text(int column) const noexcept;
+  [[nodiscard]] Json json(int column) const;
 
  private:
   sqlite3* connection_;
@@ -79,6 +84,9 @@ class SqliteDatabase {
   };
   /// Moves pages from the write-ahead log into the database; a reader in the way is not waited for.
   [[nodiscard]] Result<Checkpoint> checkpoint();
+  /// The same, and waits a few milliseconds for those who still read from the write-ahead log, so that it can start
+  /// over; whoever begins to read meanwhile is not held up. False: somebody reads on.
+  [[nodiscard]] Result<bool> checkpoint_and_start_over();
   /// The same, and cuts the write-ahead log to nothing when no reader is in the way.
   [[nodiscard]] Result<void> checkpoint_and_truncate();
   /// Pages in the write-ahead log after the last commit of this connection.

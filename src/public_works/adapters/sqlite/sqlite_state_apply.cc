@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fault_points.h"
 #include "base/try.h"
 #include "public_works/adapters/sqlite/sqlite_database.h"
 #include "public_works/adapters/sqlite/sqlite_state_store.h"
@@ -20,6 +21,8 @@ namespace {
 // try when a reader was in the way.
 constexpr int kCheckpointPages = 8192;
 constexpr int kCheckpointRetryPages = kCheckpointPages / 4;
+// Readers that follow on one another, none of them long, keep the write-ahead log from ever starting over by itself.
+constexpr int kStartOverPages = kCheckpointPages + kCheckpointRetryPages;
 
 // What an execution is accepted with never changes, so the indexes on it are left alone when the row is replaced.
 constexpr const char* kPutExecution =
@@ -304,14 +307,17 @@ Result<void> SqliteStateStore::apply(const StateChanges& changes) {
                                          std::to_string(applied_position_) + "; changes up to " +
                                          std::to_string(changes.position) + " are in it already");
   }
+  CRASH_POINT("fold-before-apply");
   TRY(writer_->run("BEGIN IMMEDIATE"));
   Result<void> written = write_changes(changes);
+  CRASH_POINT("fold-before-commit");
   if (written) written = writer_->run("COMMIT");
   if (!written) {
     // SQLite has rolled back by itself after some errors; this one then says that there is nothing to roll back.
     static_cast<void>(writer_->run("ROLLBACK"));
     return written;
   }
+  CRASH_POINT("fold-after-commit");
   applied_position_ = changes.position;
   return checkpoint_when_due();
 }
@@ -333,6 +339,7 @@ Result<void> SqliteStateStore::write_changes(const StateChanges& changes) {
   TRY(put_registrations(*writer_, changes.registrations));
   TRY(put_cursors(*writer_, changes.cursors));
   TRY(put_meta(*writer_, "epoch", changes.epoch));
+  if (PLANTED_BUG("fold-without-position")) return {};
   return put_meta(*writer_, "position", changes.position);
 }
 
@@ -341,10 +348,14 @@ Result<void> SqliteStateStore::checkpoint_when_due() {
   if (pages < kCheckpointPages) checkpoint_at_pages_ = kCheckpointPages;
   if (pages < checkpoint_at_pages_) return {};
   // The changes are committed whatever becomes of the checkpoint: its failure shows at the next apply, if it lasts.
-  const Result<SqliteDatabase::Checkpoint> done = writer_->checkpoint();
-  const bool complete = done && done->moved_pages == done->wal_pages;
-  checkpoint_at_pages_ = complete ? kCheckpointPages : pages + kCheckpointRetryPages;
+  const bool done = pages < kStartOverPages ? checkpoint_all() : writer_->checkpoint_and_start_over().value_or(false);
+  checkpoint_at_pages_ = done ? kCheckpointPages : pages + kCheckpointRetryPages;
   return {};
+}
+
+bool SqliteStateStore::checkpoint_all() {
+  const Result<SqliteDatabase::Checkpoint> done = writer_->checkpoint();
+  return done && done->moved_pages == done->wal_pages;
 }
 
 }  // namespace symphainy::public_works

@@ -102,6 +102,7 @@ class SqliteStateStore : public StateStore, public LineageStore {
                                                          const std::string& reference_id);
   [[nodiscard]] Result<void> write_changes(const StateChanges& changes);
   [[nodiscard]] Result<void> checkpoint_when_due();
+  [[nodiscard]] bool checkpoint_all();
 
   const std::string path_;
 

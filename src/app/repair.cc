@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/repair.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "app/log_proof.h"
+#include "app/staged_directory.h"
+#include "app/store_copy.h"
+#include "base/try.h"
+#include "public_works/adapters/filesystem/posix_file_system.h"
+#include "public_works/adapters/segment_log/log_base.h"
+#include "public_works/adapters/system/system_clock.h"
+#include "public_works/adapters/system/system_random.h"
+#include "runtime/wal_record.h"
+
+namespace symphainy::app {
+namespace {
+
+using public_works::FileSystem;
+using public_works::FollowedBatch;
+using public_works::FollowedLog;
+using public_works::OpenMode;
+
+constexpr const char* kListName = "lost.ndjson";
+constexpr std::size_t kRecordsShown = 1000;
+constexpr std::size_t kPieceBytes = 1024 * 1024;
+
+Json lost_record(const base::LogRecord& record) {
+  const std::string_view name = runtime::record_name(record.type);
+  Json json = Json::object({{"position", record.position},
+                            {"tenant", record.tenant},
+                            {"tenant_seq", record.tenant_seq},
+                            {"type", name.empty() ? Json(record.type) : Json(name)}});
+  if (!record.execution.is_nil()) json["execution_id"] = record.execution.text();
+  return json;
+}
+
+// What can still be read behind the damage, in a file, and the beginning of it in the answer.
+class LostRecords {
+ public:
+  explicit LostRecords(std::uint64_t kept) : kept_(kept) {}
+
+  Result<void> write(FileSystem& files, const FollowedLog& followed, const std::string& path) {
+    TRY(file_, files.open(path, OpenMode::create_new));
+    TRY(bytes_,
+        public_works::find_stray_batches(files, followed, [this](const base::LogBatch& batch) { return add(batch); }));
+    TRY(flush());
+    return file_->sync_data();
+  }
+
+  /// As a lost StoreRestored record tells them. Nothing proves it; it is as good as what stands beside it, since
+  /// whoever asks about a timeline compares hashes too.
+  [[nodiscard]] const std::vector<runtime::EarlierTimeline>& earlier() const noexcept { return named_.earlier(); }
+  /// `head`: the position that the durable head knows, 0 when it cannot be read.
+  [[nodiscard]] Json account(std::uint64_t head, const std::string& list) const {
+    const std::uint64_t last = std::max(head, last_);
+    Json lost = Json::object({{"bytes", bytes_},
+                              {"list", list},
+                              {"positions", last > kept_ ? last - kept_ : 0},
+                              {"records", shown_},
+                              {"records_found", found_}});
+    if (last <= kept_) return lost;
+    lost["first"] = kept_ + 1;
+    lost["last"] = last;
+    return lost;
+  }
+
+ private:
+  Result<void> add(const base::LogBatch& batch) {
+    if (batch.last_position() > kept_) static_cast<void>(named_.read_restored(batch));
+    for (const base::LogRecord& record : batch.records) {
+      if (record.position <= kept_) continue;
+      last_ = std::max(last_, record.position);
+      Json json = lost_record(record);
+      pending_.append(json.dump()).push_back('\n');
+      if (found_++ < kRecordsShown) shown_.push_back(std::move(json));
+    }
+    return pending_.size() < kPieceBytes ? Result<void>() : flush();
+  }
+  Result<void> flush() {
+    TRY(file_->write_at(written_, pending_));
+    written_ += pending_.size();
+    pending_.clear();
+    return {};
+  }
+
+  const std::uint64_t kept_;
+  NamedByLog named_;
+  std::unique_ptr<public_works::File> file_;
+  std::string pending_;
+  std::uint64_t written_ = 0;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t last_ = 0;
+  std::uint64_t found_ = 0;
+  Json shown_ = Json::array();
+};
+
+// Taking the lock would make its file; where there is none, nobody holds it.
+Result<std::unique_ptr<public_works::FileLock>> hold_still(FileSystem& files, const DataDirectory& directory) {
+  TRY(const auto found, files.stat(directory.lock()));
+  if (!found) return std::unique_ptr<public_works::FileLock>();
+  auto lock = files.lock(directory.lock());
+  if (lock) return lock;
+  if (lock.error().code != ErrorCode::unavailable)
+    return std::unique_ptr<public_works::FileLock>();  // read-only: nobody can work there
+  return fail(ErrorCode::unavailable,
+              fmt::format("another process owns the data directory {}; stop it before it is repaired", directory.root),
+              "locked");
+}
+
+Result<Json> damage_of(const std::string& data_directory) {
+  TRY(const Json verdict, verify_log(data_directory));
+  if (const Json* damage = verdict.find("damage")) return *damage;
+  return fail(
+      ErrorCode::invalid_argument,
+      fmt::format("the log in {} is intact, there is nothing to repair; a tail that a crash has torn is cut when "
+                  "it is opened",
+                  data_directory),
+      "intact");
+}
+
+struct KnownEnd {
+  std::uint64_t position = 0;
+  std::vector<public_works::HeadSlot> slots;
+};
+
+// What is left of the durable head, as far as it is this log's.
+KnownEnd known_end(FileSystem& files, const std::string& wal, const public_works::LogIdentity& log) {
+  KnownEnd known;
+  const auto head = public_works::read_durable_head(files, wal);
+  if (!head) return known;
+  for (const public_works::HeadSlot& slot : head->slots) {
+    if (slot.store != log.store || slot.timeline != log.timeline) continue;
+    known.slots.push_back(slot);
+    known.position = std::max(known.position, slot.position);
+  }
+  return known;
+}
+
+std::string text_of(const Json& json, std::string_view key) {
+  const Json* member = json.find(key);
+  return member == nullptr ? std::string() : std::string(member->as_string().value_or(""));
+}
+
+}  // namespace
+
+Result<Json> repair_store(const RepairOptions& options) {
+  public_works::PosixFileSystem files;
+  public_works::SystemClock clock;
+  public_works::SystemRandom random;
+  const DataDirectory from{options.data_directory};
+  TRY(refuse_backup(files, from));
+  TRY(const Json damage, damage_of(options.data_directory));
+  TRY(const auto lock, hold_still(files, from));
+  if (const auto base = public_works::read_log_base(files, from.wal()); base && *base) {
+    return std::unexpected(beginning_retired(options.data_directory, (*base)->chain.position() + 1));
+  }
+  TRY(StagedDirectory staged, StagedDirectory::create(files, options.target, options.data_directory));
+
+  TRY(const public_works::LogIdentity old, public_works::read_identity(files, from.wal()));
+  const KnownEnd known = known_end(files, from.wal(), old);
+  const public_works::LogIdentity identity = forked(old.store, clock, random);
+  StoreCopy copy(files, from, {staged.path()}, identity);
+  public_works::FollowOptions how;
+  how.store = old.store;
+  how.known = known.slots;
+  TRY(auto followed,
+      public_works::follow_log(files, from.wal(), how, [&](const FollowedBatch& next) { return copy.take(next); }));
+  const std::uint64_t position = followed.chain.position();
+  if (position == 0) {
+    return fail(
+        ErrorCode::corrupt,
+        fmt::format("nothing in {} is sound: {} at offset {}: {}; restore a backup (`symphainy backup restore`)",
+                    options.data_directory, text_of(damage, "segment"),
+                    damage.find("offset") == nullptr ? 0 : damage.find("offset")->as_uint64().value_or(0),
+                    text_of(damage, "reason")),
+        "nothing_sound");
+  }
+  LostRecords lost(position);
+  TRY(lost.write(files, followed, staged.path() + "/" + kListName));
+  TRY(copy.append(followed.chain,
+                  {.kind = "repair",
+                   .actor = options.actor,
+                   .reason = text_of(damage, "reason"),
+                   .timeline = {},
+                   .earlier = lost.earlier().empty() ? copy.earlier() : lost.earlier()},
+                  old.timeline, clock, random));
+  TRY(copy.finish());
+  TRY(staged.commit());
+  Json account = lost.account(known.position, staged.target() + "/" + kListName);
+  account["events_left_behind"] = copy.events_left_behind();
+  return Json::object({{"damage", damage},
+                       {"directory", staged.target()},
+                       {"from_timeline", old.timeline.text()},
+                       {"lost", std::move(account)},
+                       {"missing", to_json(copy.missing())},
+                       {"position", position},
+                       {"store_id", old.store.text()},
+                       {"timeline", identity.timeline.text()}});
+}
+
+}  // namespace symphainy::app

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/snapshots.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "app/local_store.h"
+#include "base/bytes.h"
+#include "base/time.h"
+#include "base/try.h"
+#include "public_works/adapters/sqlite/sqlite_snapshot.h"
+
+namespace symphainy::app {
+namespace {
+
+using public_works::EventLog;
+using public_works::FileSystem;
+using public_works::OpenMode;
+
+constexpr std::uint64_t kFormat = 1;
+constexpr std::string_view kKind = "symphainy.snapshot";
+constexpr std::size_t kKept = 2;
+constexpr std::size_t kPieceBytes = 1024 * 1024;
+constexpr std::size_t kMaxManifestBytes = 64 * 1024;
+constexpr std::size_t kNameDigits = 20;
+
+std::string name_of(std::uint64_t position) {
+  return fmt::format("{:020}", position);
+}
+
+Json manifest_json(const Snapshot& snapshot, const public_works::LogIdentity& log) {
+  return Json::object({{"created_at", base::format_time(snapshot.created_us)},
+                       {"format", kFormat},
+                       {"kind", kKind},
+                       {"position", snapshot.position},
+                       {"sha256", snapshot.digest.sha256.hex()},
+                       {"size", snapshot.digest.size},
+                       {"store", log.store.text()},
+                       {"store_hash", snapshot.store_hash.hex()},
+                       {"timeline", log.timeline.text()}});
+}
+
+std::string text_of(const Json& json, std::string_view key) {
+  const Json* member = json.find(key);
+  const auto text = member == nullptr ? std::nullopt : member->as_string();
+  return text ? std::string(*text) : std::string();
+}
+
+std::uint64_t number_of(const Json& json, std::string_view key) {
+  const Json* member = json.find(key);
+  return member == nullptr ? 0 : member->as_uint64().value_or(0);
+}
+
+base::Digest digest_of_member(const Json& json, std::string_view key) {
+  base::Digest digest;
+  const auto raw = base::from_hex(text_of(json, key));
+  if (raw && raw->size() == digest.bytes.size()) std::ranges::copy(*raw, digest.bytes.begin());
+  return digest;
+}
+
+// Nothing unless it is, to the byte, what would be written of what it says, for this log and under this name.
+std::optional<Snapshot> read_manifest(const std::string& text, std::uint64_t position,
+                                      const public_works::LogIdentity& log) {
+  const auto json = Json::parse(text);
+  if (!json) return std::nullopt;
+  Snapshot snapshot;
+  snapshot.position = position;
+  snapshot.created_us = base::parse_time(text_of(*json, "created_at")).value_or(0);
+  snapshot.digest = {digest_of_member(*json, "sha256"), number_of(*json, "size")};
+  snapshot.store_hash = digest_of_member(*json, "store_hash");
+  if (manifest_json(snapshot, log).dump() + "\n" != text) return std::nullopt;
+  return snapshot;
+}
+
+std::optional<std::uint64_t> position_in(std::string_view name, std::string_view suffix) {
+  if (name.size() != kNameDigits + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
+  std::uint64_t position = 0;
+  const char* end = name.data() + kNameDigits;
+  const auto [stopped, error] = std::from_chars(name.data(), end, position);
+  return error == std::errc{} && stopped == end ? std::optional(position) : std::nullopt;
+}
+
+Result<std::string> read_text(FileSystem& files, const std::string& path) {
+  TRY(const auto file, files.open(path, OpenMode::read));
+  std::string text;
+  TRY(file->read_at(0, kMaxManifestBytes, text));
+  return text;
+}
+
+// The log's, at the end of the batch that ends there.
+Result<base::Digest> store_hash_at(const EventLog& log, std::uint64_t position) {
+  std::optional<base::Digest> found;
+  TRY(log.read_batches(position, [&](const base::LogBatch& batch) {
+    if (batch.last_position() == position) found = batch.store_hash;
+    return false;
+  }));
+  if (found) return *found;
+  return fail(ErrorCode::corrupt, fmt::format("the log has no batch that ends at position {}", position));
+}
+
+std::unexpected<Error> no_snapshot(const Snapshot& snapshot, std::string_view reason) {
+  return fail(ErrorCode::corrupt, fmt::format("snapshot {}: {}", snapshot.path, reason), "snapshot_damaged");
+}
+
+}  // namespace
+
+Result<std::vector<Snapshot>> Snapshots::list(const EventLog& log) const {
+  std::vector<Snapshot> found;
+  TRY(const auto there, files_.stat(directory_.snapshots()));
+  if (!there) return found;
+  TRY(const auto names, files_.list(directory_.snapshots()));
+  for (const std::string& name : names) {
+    const auto position = position_in(name, ".json");
+    if (!position) continue;
+    TRY(const std::string text, read_text(files_, directory_.snapshots() + "/" + name));
+    auto snapshot = read_manifest(text, *position, log.identity());
+    if (!snapshot) continue;
+    snapshot->path = directory_.snapshots() + "/" + name_of(*position) + ".db";
+    found.push_back(*std::move(snapshot));
+  }
+  std::ranges::reverse(found);
+  return found;
+}
+
+Result<void> Snapshots::verify(const Snapshot& snapshot, const EventLog& log) const {
+  TRY(const FileDigest digest, digest_of(files_, snapshot.path));
+  if (digest.size != snapshot.digest.size || digest.sha256 != snapshot.digest.sha256) {
+    return no_snapshot(snapshot, "its SHA-256 is not the one that its .json says");
+  }
+  TRY(const auto copy, public_works::check_state_copy(snapshot.path));
+  if (copy.position != snapshot.position || copy.origin != state_origin(log.identity())) {
+    return no_snapshot(snapshot, "it is of another log or position than its .json says");
+  }
+  if (snapshot.position > log.durable_position()) return no_snapshot(snapshot, "it is beyond the log's end");
+  TRY(const base::Digest store_hash, store_hash_at(log, snapshot.position));
+  if (store_hash != snapshot.store_hash) return no_snapshot(snapshot, "the log is another one at its position");
+  return {};
+}
+
+Result<std::optional<Snapshot>> Snapshots::newest_good(const EventLog& log) const {
+  TRY(const auto candidates, list(log));
+  for (const Snapshot& snapshot : candidates) {
+    const auto good = verify(snapshot, log);
+    if (good) return snapshot;
+    spdlog::warn("passing over a snapshot: {}", good.error().message);
+  }
+  return std::nullopt;
+}
+
+Result<std::vector<Snapshot>> Snapshots::good(const EventLog& log) const {
+  TRY(auto found, list(log));
+  std::erase_if(found, [&](const Snapshot& snapshot) {
+    const auto right = verify(snapshot, log);
+    if (!right) spdlog::warn("passing over a snapshot: {}", right.error().message);
+    return !right;
+  });
+  return found;
+}
+
+Result<std::optional<Snapshot>> Snapshots::take(const EventLog& log, public_works::Clock& clock) {
+  TRY(files_.create_directories(directory_.snapshots()));
+  TRY(auto kept, good(log));
+  TRY(remove_others(kept));
+  const std::string unfinished = directory_.snapshots() + "/unfinished.db";
+  TRY(const auto file, files_.open(unfinished, OpenMode::create));  // SQLite would make it readable by everybody
+  TRY(public_works::copy_state(directory_.state(), unfinished));
+  TRY(file->sync_data());
+  TRY(const auto copy, public_works::check_state_copy(unfinished));
+  if (!kept.empty() && kept.front().position >= copy.position) {
+    TRY(files_.remove(unfinished));
+    return std::nullopt;
+  }
+  Snapshot snapshot;
+  snapshot.position = copy.position;
+  snapshot.path = directory_.snapshots() + "/" + name_of(copy.position) + ".db";
+  snapshot.created_us = clock.wall_us();
+  TRY(snapshot.store_hash, store_hash_at(log, copy.position));
+  TRY(snapshot.digest, digest_of(files_, unfinished));
+  TRY(files_.rename(unfinished, snapshot.path));
+  TRY(write_manifest(snapshot, log.identity()));
+  kept.insert(kept.begin(), snapshot);
+  if (kept.size() > kKept) kept.resize(kKept);
+  TRY(remove_others(kept));
+  return snapshot;
+}
+
+// Durable when it succeeds, and so is the database's name.
+Result<void> Snapshots::write_manifest(const Snapshot& snapshot, const public_works::LogIdentity& log) const {
+  const std::string unfinished = directory_.snapshots() + "/unfinished.json";
+  TRY(const auto file, files_.open(unfinished, OpenMode::create));
+  TRY(file->truncate(0));
+  TRY(file->write_at(0, manifest_json(snapshot, log).dump() + "\n"));
+  TRY(file->sync_data());
+  TRY(files_.sync_directory(directory_.snapshots()));
+  TRY(files_.rename(unfinished, directory_.snapshots() + "/" + name_of(snapshot.position) + ".json"));
+  return files_.sync_directory(directory_.snapshots());
+}
+
+// What says what a snapshot is goes first.
+Result<void> Snapshots::remove_others(const std::vector<Snapshot>& kept) const {
+  TRY(auto names, files_.list(directory_.snapshots()));
+  std::ranges::partition(names, [](const std::string& name) { return name.ends_with(".json"); });
+  for (const std::string& name : names) {
+    const bool wanted = std::ranges::any_of(kept, [&](const Snapshot& snapshot) {
+      return name == name_of(snapshot.position) + ".db" || name == name_of(snapshot.position) + ".json";
+    });
+    if (!wanted) TRY(files_.remove(directory_.snapshots() + "/" + name));
+  }
+  return files_.sync_directory(directory_.snapshots());
+}
+
+Result<void> Snapshots::copy_to(const Snapshot& snapshot, const std::string& path) const {
+  TRY(const auto source, files_.open(snapshot.path, OpenMode::read));
+  const std::string unfinished = path + ".unfinished";
+  TRY(const auto target, files_.open(unfinished, OpenMode::create));
+  TRY(target->truncate(0));
+  std::string piece;
+  for (std::uint64_t offset = 0; offset < snapshot.digest.size; offset += piece.size()) {
+    TRY(source->read_at(offset, kPieceBytes, piece));
+    if (piece.empty()) return no_snapshot(snapshot, "it ends early");
+    TRY(target->write_at(offset, piece));
+  }
+  TRY(target->sync_data());
+  TRY(files_.rename(unfinished, path));
+  const std::size_t slash = path.rfind('/');
+  return files_.sync_directory(slash == std::string::npos ? "." : path.substr(0, slash));
+}
+
+}  // namespace symphainy::app

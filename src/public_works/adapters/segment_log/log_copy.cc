@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "public_works/adapters/segment_log/log_copy.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/try.h"
+#include "public_works/adapters/segment_log/log_scan.h"
+#include "public_works/adapters/segment_log/segment.h"
+
+namespace symphainy::public_works {
+namespace {
+
+constexpr std::size_t kWindowBytes = 1024 * 1024;
+constexpr std::size_t kSearchBytes = 4096;  // less than the window, or each find would have it read again
+constexpr std::string_view kBatchMagic = "SYB1";
+
+Error at_place(const Error& error, const std::string& path, std::uint64_t offset) {
+  Error placed = error;
+  placed.message = fmt::format("{}: not readable at offset {}: {}", path, offset, error.message);
+  return placed;
+}
+
+bool contradicts(const HeadSlot& head, const base::LogBatch& batch) {
+  return batch.first_position() <= head.position && head.position <= batch.last_position() &&
+         (batch.last_position() != head.position || batch.store_hash != head.store_hash);
+}
+
+class Follower {
+ public:
+  Follower(const FollowOptions& options, const std::function<Result<void>(const FollowedBatch&)>& visit)
+      : options_(options), visit_(visit) {
+    found.chain = options.begin;
+  }
+
+  // A segment that does not go on where the one before it ended adds nothing: its first batch does not fit the chain.
+  Result<void> segment(FileSystem& files, const std::string& path) {
+    TRY(const auto file, files.open(path, OpenMode::read));
+    TRY(const FileStat stat, file->stat());
+    SequentialReader reader(*file, kWindowBytes);
+    TRY(const std::string_view head, reader.at(0, kSegmentHeaderBytes));
+    const auto header = SegmentHeader::decode(head);
+    if (!header && header.error().reason == base::kUnknownFormat) {
+      return std::unexpected(at_place(header.error(), path, 0));
+    }
+    FollowedSegment& here = found.segments.emplace_back(path, kSegmentBatchesOffset);
+    bool first = true;
+    while (!reached_end_) {
+      TRY(const auto length, batch(reader, here, stat.size, first));
+      if (length == 0) break;
+      here.end_offset += length;
+      first = false;
+    }
+    return {};
+  }
+
+  FollowedLog found;
+
+ private:
+  // Its length; 0 when what stands there is not the next batch.
+  Result<std::uint64_t> batch(SequentialReader& reader, const FollowedSegment& here, std::uint64_t size, bool first) {
+    TRY(const std::string_view begin, reader.at(here.end_offset, base::kBatchHeaderBytes));
+    const auto header = base::peek_batch(begin);
+    if (!header || here.end_offset + header->length > size) return 0;
+    TRY(const std::string_view bytes, reader.at(here.end_offset, header->length));
+    const auto batch = base::decode_batch(bytes);
+    if (!batch && batch.error().reason == base::kUnknownFormat) {
+      return std::unexpected(at_place(batch.error(), here.path, here.end_offset));
+    }
+    if (!batch) return 0;
+    const bool wanted = batch->last_position() <= options_.until && batch->records.back().time_us <= options_.until_us;
+    const bool contradicted =
+        std::ranges::any_of(options_.known, [&](const HeadSlot& head) { return contradicts(head, *batch); });
+    if (batch->first_position() == found.chain.position() + 1) reached_end_ = !wanted || contradicted;
+    if (reached_end_ || !found.chain.follow(*batch, options_.store)) return 0;
+    TRY(visit_({*batch, bytes, first}));
+    return header->length;
+  }
+
+  const FollowOptions& options_;
+  const std::function<Result<void>(const FollowedBatch&)>& visit_;
+  bool reached_end_ = false;
+};
+
+// Looks through one segment's bytes from an offset on.
+class StraySearch {
+ public:
+  StraySearch(const File& file, const FollowedSegment& segment, std::uint64_t size)
+      : reader_(file, kWindowBytes), segment_(segment), size_(size), at_(segment.end_offset) {}
+
+  Result<std::uint64_t> run(const std::function<Result<void>(const base::LogBatch&)>& visit) {
+    while (at_ < size_) {
+      TRY(const std::string_view window, reader_.at(at_, std::min<std::uint64_t>(kSearchBytes, size_ - at_)));
+      if (window.empty()) break;
+      const std::size_t magic = window.find(kBatchMagic);
+      // A magic may begin in this window and end in the next.
+      const std::size_t passed =
+          std::min(magic, window.size() < kBatchMagic.size() ? window.size() : window.size() - kBatchMagic.size() + 1);
+      note_used(window.substr(0, passed));
+      at_ += passed;
+      if (magic == std::string_view::npos) continue;
+      TRY(const std::uint64_t length, batch(visit));
+      at_ += std::max<std::uint64_t>(length, 1);
+      used_end_ = at_;
+    }
+    return used_end_ > segment_.end_offset ? used_end_ - segment_.end_offset : 0;
+  }
+
+ private:
+  void note_used(std::string_view bytes) {
+    const std::size_t last = bytes.find_last_not_of('\0');
+    if (last != std::string_view::npos) used_end_ = at_ + last + 1;
+  }
+
+  // Its length; 0 when none stands here.
+  Result<std::uint64_t> batch(const std::function<Result<void>(const base::LogBatch&)>& visit) {
+    TRY(const std::string_view begin, reader_.at(at_, base::kBatchHeaderBytes));
+    const auto header = base::peek_batch(begin);
+    if (!header || at_ + header->length > size_) return 0;
+    TRY(const std::string_view bytes, reader_.at(at_, header->length));
+    const auto batch = base::decode_batch(bytes);
+    if (!batch && batch.error().reason == base::kUnknownFormat) {
+      return std::unexpected(at_place(batch.error(), segment_.path, at_));
+    }
+    if (!batch) return 0;
+    TRY(visit(*batch));
+    return header->length;
+  }
+
+  SequentialReader reader_;
+  const FollowedSegment& segment_;
+  const std::uint64_t size_;
+  std::uint64_t at_;
+  std::uint64_t used_end_ = 0;
+};
+
+}  // namespace
+
+Result<FollowedLog> follow_log(FileSystem& files, const std::string& directory, const FollowOptions& options,
+                               const std::function<Result<void>(const FollowedBatch&)>& visit) {
+  TRY(const std::vector<std::string> paths, segment_paths(files, directory));
+  Follower follower(options, visit);
+  for (const std::string& path : paths) TRY(follower.segment(files, path));
+  return std::move(follower.found);
+}
+
+Result<std::uint64_t> find_stray_batches(FileSystem& files, const FollowedLog& followed,
+                                         const std::function<Result<void>(const base::LogBatch&)>& visit) {
+  std::uint64_t bytes = 0;
+  for (const FollowedSegment& segment : followed.segments) {
+    TRY(const auto file, files.open(segment.path, OpenMode::read));
+    TRY(const FileStat stat, file->stat());
+    TRY(const std::uint64_t here, StraySearch(*file, segment, stat.size).run(visit));
+    bytes += here;
+  }
+  return bytes;
+}
+
+Result<LogIdentity> read_identity(FileSystem& files, const std::string& directory) {
+  TRY(const std::vector<std::string> paths, segment_paths(files, directory));
+  if (paths.empty()) return fail(ErrorCode::not_found, fmt::format("{}: there is no segment of a log here", directory));
+  TRY(const auto file, files.open(paths.front(), OpenMode::read));
+  std::string bytes;
+  TRY(file->read_at(0, kSegmentHeaderBytes, bytes));
+  if (const auto header = SegmentHeader::decode(bytes)) return LogIdentity{header->store, header->timeline};
+  TRY(const KnownHead head, read_durable_head(files, directory));
+  return LogIdentity{head.newest.store, head.newest.timeline};
+}
+
+Result<void> LogCopier::add(const FollowedBatch& next) {
+  return write(next.batch, next.bytes, next.first_in_segment);
+}
+
+Result<void> LogCopier::append(base::LogChain& chain, std::vector<base::RecordDraft> drafts, std::int64_t wall_us,
+                               Random& random) {
+  std::string salts(drafts.size() * 16, '\0');
+  random.fill(salts);
+  base::LogBatch batch = base::RecordStamper(identity_.store, chain).stamp(std::move(drafts), wall_us, salts);
+  std::string bytes;
+  chain.seal(batch, bytes);
+  return write(batch, bytes, false);
+}
+
+Result<void> LogCopier::write(const base::LogBatch& batch, std::string_view bytes, bool begin) {
+  CHECK(batch.first_position() == position_ + 1);
+  if (begin || file_ == nullptr) TRY(begin_segment(batch.first_position()));
+  pending_.append(bytes);
+  position_ = batch.last_position();
+  store_hash_ = batch.store_hash;
+  return pending_.size() < kWindowBytes ? Result<void>() : flush();
+}
+
+Result<void> LogCopier::begin_segment(std::uint64_t first_position) {
+  if (file_ == nullptr) {
+    TRY(files_.create_directories(directory_));
+  } else {
+    TRY(flush());
+    TRY(file_->sync_data());
+  }
+  TRY(file_, files_.open(directory_ + "/" + segment_name(first_position), OpenMode::create_new));
+  offset_ = 0;
+  pending_ = SegmentHeader{identity_.store, identity_.timeline, first_position, store_hash_}.encode();
+  pending_.resize(kSegmentBatchesOffset, '\0');
+  return {};
+}
+
+Result<void> LogCopier::flush() {
+  TRY(file_->write_at(offset_, pending_));
+  offset_ += pending_.size();
+  pending_.clear();
+  return {};
+}
+
+Result<void> LogCopier::finish() {
+  CHECK(file_ != nullptr);
+  TRY(flush());
+  TRY(file_->sync_data());
+  TRY(files_.sync_directory(directory_));
+  TRY(DurableHead head, DurableHead::create(files_, directory_, identity_.store, identity_.timeline));
+  return head.store(position_, store_hash_, true);
+}
+
+}  // namespace symphainy::public_works

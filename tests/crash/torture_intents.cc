@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crash/torture_intents.h"
+
+#include <algorithm>
+#include <chrono>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <map>
+#include <thread>
+#include <unistd.h>
+
+#include "base/try.h"
+
+namespace symphainy::tests {
+namespace {
+
+constexpr std::size_t kPieceBytes = 8 * 1024;
+constexpr std::size_t kLargeContentBytes = 24 * 1024;  // over what travels in the log
+
+struct Work {
+  std::string name;     ///< unique to the key
+  std::int64_t number;  ///< which of the few state keys that many use
+  ExecutionContext& context;
+
+  Work(const Intent& intent, ExecutionContext& with)
+      : name(intent.parameters.find("name")->as_string().value()),
+        number(intent.parameters.find("number")->as_int64().value()),
+        context(with) {}
+
+  [[nodiscard]] std::string key(std::string_view of) const { return fmt::format("{}/{}", of, number); }
+  [[nodiscard]] Result<void> tell(const std::string& type, const std::string& topic) const {
+    TRY(context.add_event({type, Json::object({{"name", name}, {"number", number}}), name, topic}));
+    return {};
+  }
+};
+using Outcome = Result<HandlerResult>;
+
+Json result_of(const Work& work) {
+  return Json::object({{"name", work.name}});
+}
+
+std::string content_of(const Work& work, std::size_t bytes) {
+  std::string content;
+  while (content.size() < bytes) content += fmt::format("{} {} {}\n", work.name, work.number, content.size());
+  content.resize(bytes);
+  return content;
+}
+
+Result<std::string> refer_to(const Work& work, const Artifact& artifact, const std::string& part) {
+  return work.context.register_reference({.type = "file",
+                                          .name = work.name + "/" + part,
+                                          .digest = artifact.digest,
+                                          .size = artifact.size,
+                                          .media_type = artifact.media_type,
+                                          .location = artifact.location});
+}
+
+Outcome note(const Work& work) {
+  TRY(work.context.add_artifact({"note", "text/plain", content_of(work, 100)}));
+  TRY(work.context.put_state(work.key("notes"), Json(work.name)));
+  TRY(work.tell("note.made", "notes"));
+  return HandlerResult{result_of(work)};
+}
+
+Outcome store(const Work& work) {
+  TRY(const Artifact small, work.context.add_artifact({"small", "text/plain", content_of(work, 500)}));
+  TRY(const auto sink, work.context.open_artifact("large", "text/plain"));
+  const std::string content = content_of(work, kLargeContentBytes);
+  for (std::size_t done = 0; done < content.size(); done += kPieceBytes) {
+    TRY(sink->write(std::string_view(content).substr(done, kPieceBytes)));
+  }
+  TRY(const Artifact large, sink->finish());
+  TRY(const std::string source, refer_to(work, small, "small"));
+  TRY(const std::string derived, refer_to(work, large, "large"));
+  TRY(work.context.track_provenance(derived, source));
+  TRY(work.context.put_state(work.key("latest"), Json(derived)));
+  TRY(work.tell("file.stored", "files"));
+  TRY(work.tell("file.grown", "files"));
+  TRY(work.tell("audit.noted", "audit"));
+  return HandlerResult{result_of(work)};
+}
+
+// From whatever was stored last, so that lineages grow long.
+Outcome derive(const Work& work) {
+  TRY(const auto latest, work.context.get_state(work.key("latest")));
+  if (!latest) return fail(ErrorCode::failed, "nothing was stored yet", "nothing_stored");
+  const std::string source(latest->value.as_string().value());
+  TRY(const auto reference, work.context.get_reference(source));
+  if (!reference) return fail(ErrorCode::internal, "the state names reference " + source + ", which does not exist");
+  TRY(const Artifact artifact, work.context.add_artifact({"derived", "text/plain", content_of(work, 300)}));
+  TRY(const std::string derived, refer_to(work, artifact, "derived"));
+  TRY(work.context.track_provenance(derived, source, Relation::was_revision_of));
+  TRY(work.context.put_state(work.key("latest"), Json(derived)));
+  TRY(work.tell("file.derived", "files"));
+  return HandlerResult{result_of(work)};
+}
+
+// Fails as a conflict when another one counted in between.
+Outcome count(const Work& work) {
+  TRY(const auto counted, work.context.get_state(work.key("counter")));
+  const std::int64_t next = counted ? counted->value.as_int64().value() + 1 : 1;
+  TRY(work.context.put_state(work.key("counter"), Json(next), counted ? counted->version : 0));
+  TRY(work.tell("counter.counted", "counters"));
+  return HandlerResult{result_of(work)};
+}
+
+Outcome forget(const Work& work) {
+  TRY(work.context.delete_state(work.key("notes")));
+  TRY(work.tell("note.forgotten", "notes"));
+  return HandlerResult{result_of(work)};
+}
+
+Outcome break_down(const Work& work) {
+  TRY(work.context.add_artifact({"lost", "text/plain", content_of(work, kLargeContentBytes)}));
+  TRY(work.context.put_state(work.key("notes"), Json("never seen")));
+  TRY(work.tell("note.lost", "notes"));
+  return fail(ErrorCode::failed, "it broke down, as it was asked to", "broke_down");
+}
+
+Outcome dawdle(const Work& work) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(5 + work.number * 5));
+  TRY(work.tell("note.late", "notes"));
+  return HandlerResult{result_of(work)};
+}
+
+Outcome say_much(const Work& work) {
+  TRY(work.tell("note.long", "notes"));
+  return HandlerResult{Json(content_of(work, 20'000 + static_cast<std::size_t>(work.number) * 20'000))};
+}
+
+// What the Data Brain must refuse: an edge to nothing.
+Outcome misattribute(const Work& work) {
+  TRY(const Artifact artifact, work.context.add_artifact({"orphan", "text/plain", content_of(work, 100)}));
+  TRY(const std::string derived, refer_to(work, artifact, "orphan"));
+  TRY(work.context.track_provenance(derived, work.context.new_id()));
+  return HandlerResult{result_of(work)};
+}
+
+struct Kind {
+  Outcome (*run)(const Work&);
+  Effects effects;
+};
+
+const std::map<std::string, Kind, std::less<>>& kinds() {
+  static const std::map<std::string, Kind, std::less<>> all = {
+      {"torture.note", {note, Effects::context_only}},
+      {"torture.store", {store, Effects::external}},
+      {"torture.derive", {derive, Effects::external}},
+      {"torture.count", {count, Effects::external}},
+      {"torture.forget", {forget, Effects::external}},
+      {"torture.break", {break_down, Effects::external}},
+      {"torture.dawdle", {dawdle, Effects::external}},
+      {"torture.say_much", {say_much, Effects::context_only}},
+      {"torture.misattribute", {misattribute, Effects::external}}};
+  return all;
+}
+
+class TortureService final : public DomainService {
+ public:
+  explicit TortureService(const Ledger& ledger) : ledger_(ledger) {}
+
+  std::string_view name() const override { return "torture"; }
+  std::vector<IntentSupport> supported_intents() const override {
+    const Json schema = Json::parse(R"({"type": "object", "required": ["name", "number"], "properties": {
+        "name": {"type": "string"}, "number": {"type": "integer", "minimum": 0, "maximum": 20}}})")
+                            .value();
+    std::vector<IntentSupport> supported;
+    for (const auto& [type, kind] : kinds()) supported.push_back({type, schema, 1, kind.effects});
+    return supported;
+  }
+  Task<Result<HandlerResult>> handle_intent(const Intent& intent, ExecutionContext& context) override {
+    const Kind& kind = kinds().find(intent.intent_type)->second;
+    if (kind.effects == Effects::external) ledger_.note(context);
+    co_return kind.run(Work(intent, context));
+  }
+
+ private:
+  const Ledger& ledger_;
+};
+
+}  // namespace
+
+Ledger::Ledger(const std::string& path)
+    : descriptor_(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)) {
+  CHECK(descriptor_ >= 0 && ::write(descriptor_, "\n", 1) == 1);  // the line before may be cut short
+}
+
+Ledger::~Ledger() {
+  ::close(descriptor_);
+}
+
+void Ledger::note(const ExecutionContext& context) const {
+  const Intent& intent = context.intent();
+  const std::string line = Json::object({{"attempt", context.attempt()},
+                                         {"execution_id", context.execution_id()},
+                                         {"idempotency_key", intent.idempotency_key.value_or("")},
+                                         {"tenant", intent.tenant_id}})
+                               .dump() +
+                           "\n";
+  CHECK(::write(descriptor_, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+}
+
+std::shared_ptr<DomainService> make_torture_service(const Ledger& ledger) {
+  return std::make_shared<TortureService>(ledger);
+}
+
+std::set<std::string> noting_intent_types() {
+  std::set<std::string> noting;
+  for (const auto& [type, kind] : kinds()) {
+    if (kind.effects == Effects::external) noting.insert(type);
+  }
+  return noting;
+}
+
+}  // namespace symphainy::tests

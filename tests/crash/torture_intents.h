@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The intents of the torture: handlers that do what real ones do, with content, references, state and events that
+// depend on their parameters alone, so that two runs of the same work can be compared.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "symphainy/domain_service.h"
+
+namespace symphainy::tests {
+
+/// Every run of a handler with outside effects, a line of JSON each, in one write, so that a kill leaves it or not.
+/// Any thread.
+class Ledger {
+ public:
+  /// Ends the process when the file cannot be opened for appending.
+  explicit Ledger(const std::string& path);
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+  void note(const ExecutionContext& context) const;
+
+ private:
+  int descriptor_;
+};
+
+/// The ledger outlives the service.
+[[nodiscard]] std::shared_ptr<DomainService> make_torture_service(const Ledger& ledger);
+/// The intent types whose handlers note every run.
+[[nodiscard]] std::set<std::string> noting_intent_types();
+
+}  // namespace symphainy::tests

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two hundred simulated lives of a store keep every invariant; `make simulate SEEDS=N` runs more.
+#include "simulation/simulation.h"
+
+#include <gtest/gtest.h>
+
+namespace symphainy::simulation {
+namespace {
+
+constexpr std::uint64_t kSeeds = 200;
+
+TEST(Simulation, TwoHundredSeedsKeepEveryInvariantAndMeetEveryFault) {
+  std::map<std::string, std::uint64_t> counts;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const SimulationReport report = simulate(seed);
+    for (const auto& [name, count] : report.counts) counts[name] += count;
+    for (const auto& violation : report.violations) {
+      ADD_FAILURE() << "seed " << seed << ": " << violation.invariant << ": " << violation.what
+                    << "; repeat with: symphainy_simulate --seed " << seed << " --verbose";
+    }
+  }
+  EXPECT_GT(counts["acknowledged"], kSeeds * 20) << "too little was done to say anything";
+  for (const char* fault :
+       {"clock_jumped", "disk_full", "machine_failed", "name_error", "no_space", "not_opened", "power_off_in_operation",
+        "process_killed", "publisher_down", "stalled", "state_store_busy", "sync_error", "write_error"}) {
+    EXPECT_GE(counts[fault], 5U) << fault;
+  }
+  EXPECT_GE(counts["resumed"], 20U) << "executions that an earlier process left";
+}
+
+TEST(Simulation, TheSameSeedGivesTheSameTrace) {
+  for (std::uint64_t seed = 1; seed <= kSeeds; seed += 20) {
+    EXPECT_EQ(simulate(seed).trace_hash, simulate(seed).trace_hash) << "seed " << seed;
+  }
+  EXPECT_NE(simulate(1).trace_hash, simulate(2).trace_hash);
+}
+
+}  // namespace
+}  // namespace symphainy::simulation

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulation/workload.h"
+
+#include <algorithm>
+#include <array>
+#include <coroutine>
+#include <fmt/format.h>
+#include <stdexcept>
+
+#include "base/digest.h"
+#include "base/try.h"
+
+namespace symphainy::simulation {
+namespace {
+
+using tests::ClientOperation;
+using Outcome = ClientOperation::Outcome;
+
+constexpr std::size_t kClients = 4;
+constexpr std::uint64_t kFewestIntents = 4;
+constexpr std::uint64_t kMoreIntents = 10;
+constexpr std::int64_t kLongestThinkUs = 30'000;
+constexpr std::size_t kLargeBytes = 20'000;  // too large for the log
+
+/// co_await sleep: the handler goes on later.
+struct Sleep {
+  public_works::Executor& executor;
+  std::int64_t until_us;
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiting) const {
+    executor.post_at(until_us, [waiting] { waiting.resume(); });
+  }
+  void await_resume() const noexcept {}
+};
+
+std::string member(const Intent& intent, std::string_view name) {
+  const Json* value = intent.parameters.find(name);
+  return value == nullptr ? std::string() : std::string(value->as_string().value_or(""));
+}
+
+std::uint64_t number(const Intent& intent, std::string_view name) {
+  const Json* value = intent.parameters.find(name);
+  return value == nullptr ? 0 : value->as_uint64().value_or(0);
+}
+
+Outcome outcome_of(const Error& error) {
+  const bool open = error.code == ErrorCode::unknown || error.code == ErrorCode::stopped;
+  return open ? Outcome::unknown : Outcome::refused;
+}
+
+}  // namespace
+
+Workload::Workload(Simulator& simulator, public_works::Executor& handlers, public_works::Executor& clients,
+                   std::function<bool()> is_dead)
+    : simulator_(simulator), handlers_(handlers), clients_executor_(clients), is_dead_(std::move(is_dead)) {
+  for (std::size_t i = 0; i < kClients; ++i) {
+    clients_.push_back({.name = fmt::format("client-{}", i),
+                        .tenant = i % 3 == 2 ? "globex" : "acme",
+                        .left = kFewestIntents + simulator_.below(kMoreIntents),
+                        .pending = {}});
+  }
+}
+
+// --- clients
+// ----------------------------------------------------------------------------------------------------------
+
+void Workload::go_on(Runtime& runtime) {
+  runtime_ = &runtime;
+  ++generation_;
+  for (Client& client : clients_) come_back_later(client);
+}
+
+void Workload::runtime_is_gone() {
+  runtime_ = nullptr;
+  ++generation_;
+  for (Client& client : clients_) {
+    if (std::exchange(client.waits, false)) history_.push_back(operation(client));
+  }
+}
+
+bool Workload::is_done() const {
+  return std::ranges::all_of(clients_, [](const Client& client) { return client.left == 0 && !client.pending; });
+}
+
+void Workload::come_back_later(Client& client) {
+  const std::int64_t at = simulator_.clock().steady_us() + static_cast<std::int64_t>(simulator_.below(kLongestThinkUs));
+  clients_executor_.post_at(at, [this, &client, generation = generation_] { next(client, generation); });
+}
+
+void Workload::next(Client& client, std::uint64_t generation) {
+  if (generation != generation_ || is_dead_() || client.waits) return;
+  if (!client.pending) {
+    if (client.left == 0) return;
+    if (simulator_.one_in(12)) submit_garbage(client);
+    --client.left;
+    client.pending = new_intent(client);
+  }
+  client.waits = true;
+  runtime_->submit(*client.pending, [this, &client, generation](Result<ExecutionResult> result) {
+    heard(client, generation, std::move(result));
+  });
+}
+
+// Nobody waits for the answer: it is refused, and recorded when at least its tenant can be told.
+void Workload::submit_garbage(const Client& client) {
+  Json garbage = Json::object({{"intent_type", "note"}, {"what", "is this"}});
+  if (simulator_.one_in(2)) garbage["tenant_id"] = client.tenant;
+  if (simulator_.one_in(2)) garbage["intent_id"] = 7;
+  runtime_->submit_json(std::move(garbage), [](auto&&) {});
+}
+
+Intent Workload::new_intent(Client& client) {
+  // Somebody else's, or one's own from before: answered as then, or refused when its body is another.
+  if (!asked_.empty() && simulator_.one_in(6)) {
+    Intent again = asked_[simulator_.below(asked_.size())];
+    if (again.tenant_id == client.tenant) {
+      if (simulator_.one_in(2) && again.idempotency_key)
+        again.intent_id = fmt::format("again-{}", simulator_.below(1'000'000));
+      if (simulator_.one_in(4)) again.parameters["other"] = true;
+      return again;
+    }
+  }
+  static constexpr std::array<const char*, 9> kTypes = {"note",  "note", "count",  "derive",     "derive",
+                                                        "large", "slow", "faulty", "unsupported"};
+  Json parameters = Json::object({{"key", fmt::format("k{}", simulator_.below(5))}});
+  parameters["events"] = simulator_.below(4);
+  const auto& known = references_[simulator_.one_in(15) ? "acme" : client.tenant];
+  if (!known.empty()) parameters["source"] = known[simulator_.below(known.size())];
+  if (simulator_.one_in(20)) parameters["source"] = "invented";
+  if (simulator_.one_in(20)) parameters["circle"] = true;
+  if (simulator_.one_in(12)) parameters["key"] = 7;  // against the schema
+  Intent intent = Intent::create(kTypes[simulator_.below(kTypes.size())], client.tenant,
+                                 fmt::format("session-{}", simulator_.below(3)), "simulation", {"service", client.name},
+                                 std::move(parameters));
+  intent.intent_id = fmt::format("intent-{}-{}", client.name, client.left);
+  intent.created_at_us = simulator_.clock().wall_us();
+  if (!simulator_.one_in(3)) intent.idempotency_key = fmt::format("key-{}-{}", client.name, client.left);
+  if (simulator_.one_in(5)) {
+    intent.deadline_us = simulator_.clock().wall_us() + static_cast<std::int64_t>(simulator_.below(40'000));
+  }
+  asked_.push_back(intent);
+  return intent;
+}
+
+ClientOperation Workload::operation(const Client& client) const {
+  const Intent& intent = *client.pending;
+  ClientOperation operation;
+  operation.client = client.name;
+  operation.tenant = intent.tenant_id;
+  operation.idempotency_key = intent.idempotency_key.value_or("");
+  operation.intent_id = intent.intent_id;
+  operation.intent_type = intent.intent_type;
+  operation.parameters = intent.parameters.dump();
+  return operation;
+}
+
+void Workload::heard(Client& client, std::uint64_t generation, Result<ExecutionResult> result) {
+  if (generation != generation_ || is_dead_()) return;
+  client.waits = false;
+  ClientOperation operation = this->operation(client);
+  if (result) {
+    operation.outcome = Outcome::acknowledged;
+    operation.execution_id = result->execution_id;
+    operation.status = to_string(result->status);
+    operation.position = result->position;
+    if (result->status == ExecutionStatus::completed) operation.value_sha256 = base::sha256(result->value.dump()).hex();
+    for (const PublishedEvent& event : result->events) operation.event_ids.push_back(event.event_id);
+    for (const Reference& reference : result->references) references_[client.tenant].push_back(reference.reference_id);
+    client.pending.reset();
+  } else {
+    operation.outcome = outcome_of(result.error());
+  }
+  simulator_.trace(
+      fmt::format("{} {} {}", client.name, operation.intent_id, result ? operation.status : result.error().message));
+  history_.push_back(std::move(operation));
+  come_back_later(client);
+}
+
+// --- handlers
+// ---------------------------------------------------------------------------------------------------------
+
+std::set<std::string> Workload::noting_types() {
+  return {"count", "derive", "large", "slow", "faulty"};
+}
+
+Result<void> Workload::register_handlers(Runtime& runtime) {
+  const Json schema = Json::parse(R"({"type": "object", "properties": {"key": {"type": "string"}}})").value();
+  std::set<std::string> types = noting_types();
+  types.insert("note");
+  for (const std::string& type : types) {
+    const Effects effects = type == "note" ? Effects::context_only : Effects::external;
+    TRY(runtime.register_intent(
+        {type, schema, 1, effects}, "simulation", type,
+        [this](const Intent& intent, ExecutionContext& context) { return handle(intent, context); }));
+  }
+  return {};
+}
+
+Task<Result<HandlerResult>> Workload::handle(const Intent& intent, ExecutionContext& context) {
+  // One that may only touch its context runs before its acceptance is durable, and leaves no trace outside.
+  if (!is_dead_() && intent.intent_type != "note") {
+    ledger_.push_back({.execution_id = context.execution_id(),
+                       .tenant = intent.tenant_id,
+                       .idempotency_key = intent.idempotency_key.value_or(""),
+                       .attempt = context.attempt()});
+  }
+  if (intent.intent_type == "slow") {
+    const auto duration = static_cast<std::int64_t>(simulator_.below(60'000));
+    co_await Sleep{handlers_, simulator_.clock().steady_us() + duration};
+  }
+  auto value = act(intent, context);
+  if (!value) co_return std::unexpected(value.error());
+  co_return HandlerResult{*std::move(value)};
+}
+
+Result<Json> Workload::act(const Intent& intent, ExecutionContext& context) {
+  const std::string& type = intent.intent_type;
+  const std::string key = member(intent, "key");
+  if (type == "faulty" && context.random() % 2 == 0) throw std::runtime_error("it broke");
+  if (type == "faulty") return fail(ErrorCode::failed, "it did not work", "no_luck");
+
+  TRY(const auto before, context.get_state(key));
+  const std::uint64_t count = before ? before->value.as_uint64().value_or(0) : 0;
+  if (type == "count") {
+    TRY(context.put_state(key, Json(count + 1), before ? before->version : 0));
+  } else if (key == "k4" && before) {
+    TRY(context.delete_state(key));
+  } else {
+    TRY(context.put_state(key, Json(count + 1)));
+  }
+  std::vector<std::string> references;
+  if (type == "derive" || type == "large") {
+    const std::string content = type == "large" ? std::string(kLargeBytes, 'x') + intent.intent_id : intent.intent_id;
+    TRY(const Artifact artifact, context.add_artifact({"result", "text/plain", content}));
+    ReferenceDraft draft{.type = "file",
+                         .name = intent.intent_id,
+                         .digest = artifact.digest,
+                         .size = artifact.size,
+                         .media_type = artifact.media_type,
+                         .location = artifact.location};
+    TRY(const std::string reference, context.register_reference(std::move(draft)));
+    references.push_back(reference);
+    const std::string source = member(intent, "source");
+    if (!source.empty()) TRY(context.track_provenance(reference, source));
+    if (!source.empty() && intent.parameters.find("circle") != nullptr)
+      TRY(context.track_provenance(source, reference));
+  }
+  for (std::uint64_t i = 0; i < number(intent, "events"); ++i) {
+    TRY(context.add_event({type + ".done", Json(i), key, i % 2 == 0 ? "done" : "audit"}));
+  }
+  return Json::object({{"count", count}, {"type", type}});
+}
+
+}  // namespace symphainy::simulation

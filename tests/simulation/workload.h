@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// What clients ask for in a simulation, and the handlers that do it. A client does one thing after the other; when it
+// does not hear how an intent ended, it asks again with the same intent, as it is told to.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "symphainy/runtime.h"
+
+#include "crash/history_checker.h"
+#include "simulation/simulator.h"
+
+namespace symphainy::simulation {
+
+/// What lasts while nodes come and go: clients, and the world that handlers act on.
+class Workload {
+ public:
+  /// `handlers` and `clients` are where they run. While the process is dead, what it still seems to do does not count.
+  Workload(Simulator& simulator, public_works::Executor& handlers, public_works::Executor& clients,
+           std::function<bool()> is_dead);
+
+  [[nodiscard]] Result<void> register_handlers(Runtime& runtime);
+  /// Clients go on with this runtime, from time to time, until they have nothing left to ask.
+  void go_on(Runtime& runtime);
+  /// The runtime is gone: nothing that it still says counts, and what was under way is unknown.
+  void runtime_is_gone();
+  [[nodiscard]] bool is_done() const;
+
+  [[nodiscard]] const std::vector<tests::ClientOperation>& history() const noexcept { return history_; }
+  [[nodiscard]] const std::vector<tests::LedgerEntry>& ledger() const noexcept { return ledger_; }
+  [[nodiscard]] static std::set<std::string> noting_types();
+
+ private:
+  struct Client {
+    std::string name;
+    std::string tenant;
+    std::uint64_t left = 0;         ///< new intents to come
+    std::optional<Intent> pending;  ///< under way, or to be asked again
+    bool waits = false;             ///< for an answer
+  };
+
+  void next(Client& client, std::uint64_t generation);
+  void submit_garbage(const Client& client);
+  [[nodiscard]] Intent new_intent(Client& client);
+  void heard(Client& client, std::uint64_t generation, Result<ExecutionResult> result);
+  [[nodiscard]] tests::ClientOperation operation(const Client& client) const;
+  void come_back_later(Client& client);
+  [[nodiscard]] Task<Result<HandlerResult>> handle(const Intent& intent, ExecutionContext& context);
+  [[nodiscard]] Result<Json> act(const Intent& intent, ExecutionContext& context);
+
+  Simulator& simulator_;
+  public_works::Executor& handlers_;
+  public_works::Executor& clients_executor_;
+  const std::function<bool()> is_dead_;
+  Runtime* runtime_ = nullptr;
+  std::uint64_t generation_ = 0;  // of the runtime
+  std::vector<Client> clients_;
+  std::map<std::string, std::vector<std::string>> references_;  // by tenant, as far as clients heard of them
+  std::vector<Intent> asked_;                                   // to be asked again by somebody
+  std::vector<tests::ClientOperation> history_;
+  std::vector<tests::LedgerEntry> ledger_;
+};
+
+}  // namespace symphainy::simulation
