@@ -27,19 +27,20 @@ namespace symphainy {
 /// What of its log a store gives up, while it is open: whole segments from the front, once a verified snapshot covers
 /// them and nobody needs them any more. With neither an age nor a size it keeps everything.
 struct LogRetention {
-  std::int64_t retain_age_us = 0;    ///< gives up segments whose records are all older than so many microseconds; 0: none
-  std::uint64_t retain_bytes = 0;    ///< gives up the oldest while the segments hold more bytes than this; 0: none
-  std::string archive;               ///< a directory where they are kept, compressed, before they go; empty: nowhere
-  std::uint64_t snapshot_every = 0;  ///< takes a snapshot after so many records; 0: when one is needed to give up segments
+  std::int64_t retain_age_us = 0;  ///< gives up segments whose records are all older than so many microseconds; 0: none
+  std::uint64_t retain_bytes = 0;  ///< gives up the oldest while the segments hold more bytes than this; 0: none
+  std::string archive;             ///< a directory where they are kept, compressed, before they go; empty: nowhere
+  std::uint64_t snapshot_every =
+      0;  ///< takes a snapshot after so many records; 0: when one is needed to give up segments
 };
 
 struct RuntimeOptions {
   std::string data_directory = ".symphainy";
   std::size_t handler_threads = 4;
-  std::size_t max_in_flight = 16'384;                  ///< submissions beyond it are refused as overloaded
-  std::size_t max_fold_lag_records = 262'144;          ///< submissions wait while the projections lag further
-  std::size_t max_fold_lag_bytes = 256 * 1024 * 1024;  ///< of payloads; likewise
-  std::size_t segment_bytes = 32 * 1024 * 1024;        ///< of the write-ahead log
+  std::size_t max_in_flight = 16'384;                 ///< submissions beyond it are refused as overloaded
+  std::size_t max_fold_lag_records = 49'152;          ///< submissions wait while the projections lag further
+  std::size_t max_fold_lag_bytes = 64 * 1024 * 1024;  ///< of payloads; likewise
+  std::size_t segment_bytes = 32 * 1024 * 1024;       ///< of the write-ahead log
   LogRetention log_retention;
   IntentLimits intent_limits;
   bool publish_events = true;  ///< relay committed events to DATA/events as they come

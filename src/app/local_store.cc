@@ -30,13 +30,14 @@ bool is_useless(const Error& error) {
 }
 
 Error state_lost(const DataDirectory& directory, const public_works::EventLog& log, const std::string& why) {
-  return Error{ErrorCode::conflict,
-               fmt::format("the projections cannot be rebuilt: {}; the log begins at position {}, and no snapshot in {} is "
-                           "good for this release. Open it with the release that wrote it, or put the archived segments "
-                           "back (docs/guides/retention.md); nothing was changed",
-                           why, log.first_position(), directory.snapshots()),
-               "state_lost",
-               {}};
+  return Error{
+      ErrorCode::conflict,
+      fmt::format("the projections cannot be rebuilt: {}; the log begins at position {}, and no snapshot in {} is "
+                  "good for this release. Open it with the release that wrote it, or put the archived segments "
+                  "back (docs/guides/retention.md); nothing was changed",
+                  why, log.first_position(), directory.snapshots()),
+      "state_lost",
+      {}};
 }
 
 }  // namespace

@@ -57,8 +57,8 @@ struct LocalStore {
 /// What state.db must have been folded from.
 [[nodiscard]] std::string state_origin(const public_works::LogIdentity& log);
 /// The state store of a directory whose lock is held; one that is damaged, of another schema or another log is dropped,
-/// because the newest good snapshot and the log behind it refill it. conflict, reason "state_lost", when the log does not
-/// reach back far enough for that: then nothing is dropped.
+/// because the newest good snapshot and the log behind it refill it. conflict, reason "state_lost", when the log does
+/// not reach back far enough for that: then nothing is dropped.
 [[nodiscard]] Result<std::unique_ptr<public_works::SqliteStateStore>> open_state_for_writing(
     public_works::FileSystem& files, const DataDirectory& directory, const public_works::EventLog& log);
 

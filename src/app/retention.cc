@@ -142,7 +142,8 @@ class Round {
       held_by_.push_back(Json::object({{"position", hold.position}, {"what", hold.what}}));
     }
     const std::uint64_t before = before_all(holds);
-    std::erase_if(candidates, [before](const Candidate& candidate) { return candidate.segment.last_position >= before; });
+    std::erase_if(candidates,
+                  [before](const Candidate& candidate) { return candidate.segment.last_position >= before; });
     return candidates;
   }
 
@@ -255,10 +256,10 @@ Result<std::unique_ptr<public_works::FileLock>> hold_history(public_works::FileS
   auto lock = files.lock(hold_path(directory));
   if (lock) return lock;
   if (lock.error().code != ErrorCode::unavailable) return std::unique_ptr<public_works::FileLock>();
-  return fail(ErrorCode::unavailable,
-              fmt::format("another backup of {} is being taken, or its log is just being retired; try again",
-                          directory.root),
-              "locked");
+  return fail(
+      ErrorCode::unavailable,
+      fmt::format("another backup of {} is being taken, or its log is just being retired; try again", directory.root),
+      "locked");
 }
 
 }  // namespace symphainy::app

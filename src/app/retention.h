@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Giving up the beginning of a store's log: snapshot, archive, retire, in this order, each durable before the next. A
-// segment goes only when the policy lets it go and it is below everything that is still needed: the older of the verified
-// snapshots, the projections, the events that are not published yet, the executions under way, a backup being taken.
-// docs/guides/retention.md
+// segment goes only when the policy lets it go and it is below everything that is still needed: the older of the
+// verified snapshots, the projections, the events that are not published yet, the executions under way, a backup being
+// taken. docs/guides/retention.md
 #pragma once
 
 #include <cstdint>
@@ -50,8 +50,9 @@ struct RetentionRound {
 /// One round on a store that nobody has open. not_found when there is none.
 [[nodiscard]] Result<Json> retain_once(const RuntimeOptions& options, const RetentionRound& round);
 
-/// Held by a backup for as long as it reads the log: nothing is retired then. `unavailable` when another backup holds it,
-/// or segments are just being retired; nothing when the directory cannot be written to (then nobody can retire anything).
+/// Held by a backup for as long as it reads the log: nothing is retired then. `unavailable` when another backup holds
+/// it, or segments are just being retired; nothing when the directory cannot be written to (then nobody can retire
+/// anything).
 [[nodiscard]] Result<std::unique_ptr<public_works::FileLock>> hold_history(public_works::FileSystem& files,
                                                                            const DataDirectory& directory);
 

@@ -107,6 +107,10 @@ std::unexpected<Error> no_snapshot(const Snapshot& snapshot, std::string_view re
 }  // namespace
 
 Result<std::vector<Snapshot>> Snapshots::list(const EventLog& log) const {
+  return list(log.identity());
+}
+
+Result<std::vector<Snapshot>> Snapshots::list(const public_works::LogIdentity& log) const {
   std::vector<Snapshot> found;
   TRY(const auto there, files_.stat(directory_.snapshots()));
   if (!there) return found;
@@ -115,7 +119,7 @@ Result<std::vector<Snapshot>> Snapshots::list(const EventLog& log) const {
     const auto position = position_in(name, ".json");
     if (!position) continue;
     TRY(const std::string text, read_text(files_, directory_.snapshots() + "/" + name));
-    auto snapshot = read_manifest(text, *position, log.identity());
+    auto snapshot = read_manifest(text, *position, log);
     if (!snapshot) continue;
     snapshot->path = directory_.snapshots() + "/" + name_of(*position) + ".db";
     found.push_back(*std::move(snapshot));
@@ -124,15 +128,20 @@ Result<std::vector<Snapshot>> Snapshots::list(const EventLog& log) const {
   return found;
 }
 
-Result<void> Snapshots::verify(const Snapshot& snapshot, const EventLog& log) const {
+Result<void> Snapshots::check_database(const Snapshot& snapshot, const public_works::LogIdentity& log) const {
   TRY(const FileDigest digest, digest_of(files_, snapshot.path));
   if (digest.size != snapshot.digest.size || digest.sha256 != snapshot.digest.sha256) {
     return no_snapshot(snapshot, "its SHA-256 is not the one that its .json says");
   }
   TRY(const auto copy, public_works::check_state_copy(snapshot.path));
-  if (copy.position != snapshot.position || copy.origin != state_origin(log.identity())) {
+  if (copy.position != snapshot.position || copy.origin != state_origin(log)) {
     return no_snapshot(snapshot, "it is of another log or position than its .json says");
   }
+  return {};
+}
+
+Result<void> Snapshots::verify(const Snapshot& snapshot, const EventLog& log) const {
+  TRY(check_database(snapshot, log.identity()));
   if (snapshot.position > log.durable_position()) return no_snapshot(snapshot, "it is beyond the log's end");
   TRY(const base::Digest store_hash, store_hash_at(log, snapshot.position));
   if (store_hash != snapshot.store_hash) return no_snapshot(snapshot, "the log is another one at its position");
@@ -226,6 +235,27 @@ Result<void> Snapshots::copy_to(const Snapshot& snapshot, const std::string& pat
   TRY(files_.rename(unfinished, path));
   const std::size_t slash = path.rfind('/');
   return files_.sync_directory(slash == std::string::npos ? "." : path.substr(0, slash));
+}
+
+Result<void> Snapshots::remove(std::uint64_t position) const {
+  const std::string path = directory_.snapshots() + "/" + name_of(position);
+  for (const char* suffix : {".json", ".db", ".db.unfinished"}) TRY(files_.remove(path + suffix));
+  return files_.sync_directory(directory_.snapshots());
+}
+
+Result<Snapshot> Snapshots::adopt(const Snapshot& other, const public_works::LogIdentity& from,
+                                  const public_works::LogIdentity& own) const {
+  TRY(files_.create_directories(directory_.snapshots()));
+  Snapshot snapshot = other;
+  snapshot.path = directory_.snapshots() + "/" + name_of(other.position) + ".db";
+  TRY(copy_to(other, snapshot.path));
+  TRY(check_database(snapshot, from));
+  if (state_origin(own) != state_origin(from)) {
+    TRY(public_works::change_origin(snapshot.path, state_origin(own)));
+    TRY(snapshot.digest, digest_of(files_, snapshot.path));
+  }
+  TRY(write_manifest(snapshot, own));
+  return snapshot;
 }
 
 }  // namespace symphainy::app

@@ -11,7 +11,7 @@
 
 #include "symphainy/error.h"
 
-#include "app/store_copy.h"
+#include "app/file_digest.h"
 #include "app/store_reader.h"
 #include "public_works/abstractions/clock.h"
 #include "public_works/abstractions/event_log.h"
@@ -35,6 +35,7 @@ class Snapshots {
 
   /// Those that say they are of this log, newest first; nothing is checked but what they say.
   [[nodiscard]] Result<std::vector<Snapshot>> list(const public_works::EventLog& log) const;
+  [[nodiscard]] Result<std::vector<Snapshot>> list(const public_works::LogIdentity& log) const;
   /// Reads all of it back. corrupt when it is not what was written, or not of this log; conflict when another release
   /// made it; not_found when it is gone.
   [[nodiscard]] Result<void> verify(const Snapshot& snapshot, const public_works::EventLog& log) const;
@@ -47,8 +48,15 @@ class Snapshots {
   [[nodiscard]] Result<std::optional<Snapshot>> take(const public_works::EventLog& log, public_works::Clock& clock);
   /// A copy of the snapshot under another name, synced, and so is the name.
   [[nodiscard]] Result<void> copy_to(const Snapshot& snapshot, const std::string& path) const;
+  /// Copies another directory's snapshot, which says that it is of the log `from`, as one of `own`: a log that the
+  /// caller has found to have the same records up to there. Durable when it succeeds. Errors as of verify().
+  [[nodiscard]] Result<Snapshot> adopt(const Snapshot& other, const public_works::LogIdentity& from,
+                                       const public_works::LogIdentity& own) const;
+  /// Whatever there is of it.
+  [[nodiscard]] Result<void> remove(std::uint64_t position) const;
 
  private:
+  [[nodiscard]] Result<void> check_database(const Snapshot& snapshot, const public_works::LogIdentity& log) const;
   [[nodiscard]] Result<void> remove_others(const std::vector<Snapshot>& kept) const;
   [[nodiscard]] Result<void> write_manifest(const Snapshot& snapshot, const public_works::LogIdentity& log) const;
 

@@ -20,9 +20,9 @@ struct StateCheckOptions {
 };
 
 /// {"equal", "from" (the position of the snapshot that folding began at because the log does not reach back further; 0:
-/// the whole log was folded), "position" (of the live projections), "tables": {NAME: {"equal", "live", "rebuilt" (row counts)}},
-/// "differences": [{"table", "key", "column" (null: the whole row), "live", "rebuilt"}], at most 20}. The schema is
-/// compared like a table, `sqlite_schema`.
+/// the whole log was folded), "position" (of the live projections), "tables": {NAME: {"equal", "live", "rebuilt" (row
+/// counts)}}, "differences": [{"table", "key", "column" (null: the whole row), "live", "rebuilt"}], at most 20}. The
+/// schema is compared like a table, `sqlite_schema`.
 ///
 /// not_found when there is no log (no reason) or there are no projections (reason "no_projections"); corrupt when
 /// either is damaged; cancelled when it was stopped.

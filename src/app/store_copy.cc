@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "app/staged_directory.h"
 #include "base/bytes.h"
 #include "base/try.h"
 #include "public_works/abstractions/event_mark.h"
+#include "public_works/adapters/sqlite/sqlite_snapshot.h"
 #include "runtime/payload.h"
 #include "runtime/wal_record.h"
 #include "runtime/write_ahead_log.h"
@@ -23,35 +25,6 @@ using runtime::RecordType;
 
 constexpr std::size_t kPieceBytes = 1024 * 1024;
 constexpr std::string_view kStreamSuffix = ".ndjson";
-
-// Calls take(piece) for a file's content up to the size it had.
-Result<void> read_pieces(const File& file, const std::function<Result<void>(std::string_view)>& take) {
-  TRY(const public_works::FileStat stat, file.stat());
-  std::string piece;
-  for (std::uint64_t offset = 0; offset < stat.size; offset += piece.size()) {
-    TRY(file.read_at(offset, static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, stat.size - offset)),
-                     piece));
-    if (piece.empty()) break;
-    TRY(take(piece));
-  }
-  return {};
-}
-
-// The source's digest; the copy is synced, but its name is not.
-Result<FileDigest> copy_content(FileSystem& files, const File& source, const std::string& to) {
-  TRY(const auto target, files.open(to, OpenMode::create_new));
-  base::Sha256 hash;
-  FileDigest copied;
-  TRY(read_pieces(source, [&](std::string_view piece) -> Result<void> {
-    hash.update(piece);
-    TRY(target->write_at(copied.size, piece));
-    copied.size += piece.size();
-    return {};
-  }));
-  TRY(target->sync_data());
-  copied.sha256 = hash.finish();
-  return copied;
-}
 
 std::optional<base::Digest> parse_digest(std::string_view hex) {
   const auto raw = base::from_hex(hex);
@@ -146,16 +119,6 @@ class StreamCut {
 
 }  // namespace
 
-Error beginning_retired(const std::string& data_directory, std::uint64_t first_position) {
-  return Error{
-      ErrorCode::unavailable,
-      fmt::format("the log in {} begins at position {}: what was before is retired, and a store cannot be made "
-                  "anew of the rest alone; copy the whole directory while nothing uses it",
-                  data_directory, first_position),
-      public_works::kHistoryRetired,
-      {}};
-}
-
 Json to_json(const std::vector<MissingFile>& missing) {
   Json list = Json::array();
   for (const MissingFile& one : missing) {
@@ -168,19 +131,6 @@ public_works::LogIdentity forked(const base::Uuid& store, public_works::Clock& c
   std::array<char, 16> noise{};
   random.fill(noise);
   return {store, base::make_uuid_v7(clock.wall_us(), {noise.data(), noise.size()})};
-}
-
-Result<FileDigest> digest_of(FileSystem& files, const std::string& path) {
-  TRY(const auto file, files.open(path, OpenMode::read));
-  base::Sha256 hash;
-  FileDigest found;
-  TRY(read_pieces(*file, [&](std::string_view piece) -> Result<void> {
-    hash.update(piece);
-    found.size += piece.size();
-    return {};
-  }));
-  found.sha256 = hash.finish();
-  return found;
 }
 
 // --- what the log names
@@ -216,6 +166,18 @@ Result<void> NamedByLog::begin_behind(std::string_view restored, std::uint64_t p
   return {};
 }
 
+Result<void> NamedByLog::read_snapshot(const std::string& database,
+                                       const std::function<Result<void>(const Artifact&)>& artifact) {
+  TRY(public_works::read_stream_ends(database, [this](const public_works::StreamEnd& end) -> Result<void> {
+    streams_.try_emplace({end.tenant, end.topic}, end.sequence, end.event_id);
+    return {};
+  }));
+  return public_works::read_artifact_digests(database, [&artifact](std::string_view hex) -> Result<void> {
+    const auto digest = parse_digest(hex);
+    return digest ? artifact({*digest, std::nullopt}) : Result<void>();
+  });
+}
+
 Result<void> NamedByLog::read_restored(const base::LogBatch& batch) {
   for (const base::LogRecord& record : batch.records) {
     if (!runtime::is_store_restored(record)) continue;
@@ -248,8 +210,19 @@ StoreCopy::StoreCopy(FileSystem& files, DataDirectory from, DataDirectory to, pu
       identity_(identity),
       log_(files, to_.wal(), identity) {}
 
+Result<void> StoreCopy::begin_behind(const RetiredBeginning& beginning) {
+  beginning_ = beginning;
+  TRY(named_.begin_behind(beginning.base.restored, beginning.base.chain.position()));
+  return log_.begin_behind(beginning.base);
+}
+
 Result<void> StoreCopy::take(const public_works::FollowedBatch& next) {
   TRY(log_.add(next));
+  for (const Snapshot& snapshot : beginning_ ? beginning_->snapshots : std::vector<Snapshot>()) {
+    const bool reached =
+        snapshot.position == next.batch.last_position() && snapshot.store_hash == next.batch.store_hash;
+    if (reached) reached_.push_back(snapshot);
+  }
   return named_.read(next.batch, [this](const NamedByLog::Artifact& artifact) { return take_artifact(artifact); });
 }
 
@@ -268,7 +241,7 @@ Result<void> StoreCopy::take_artifact(const NamedByLog::Artifact& artifact) {
   if (source) {
     TRY(make_directory(parent_of(to)));
     TRY(const FileDigest copied, copy_content(files_, **source, to));
-    if (copied.sha256 == artifact.digest && copied.size == artifact.size) {
+    if (copied.sha256 == artifact.digest && copied.size == artifact.size.value_or(copied.size)) {
       ++artifacts_;
       return {};
     }
@@ -278,6 +251,25 @@ Result<void> StoreCopy::take_artifact(const NamedByLog::Artifact& artifact) {
   missing_artifacts_.insert(place);
   miss("artifacts" + place, std::move(reason));
   return {};
+}
+
+Result<void> StoreCopy::take_snapshots(std::uint64_t position) {
+  const Snapshots copies(files_, to_);
+  const public_works::LogIdentity& from = beginning_->base.log;
+  std::ranges::sort(reached_, std::ranges::greater(), &Snapshot::position);
+  for (const Snapshot& snapshot : reached_) {
+    const auto copied = copies.adopt(snapshot, from, identity_);
+    if (copied) {
+      snapshots_.push_back(*copied);
+      continue;
+    }
+    if (!is_no_use(copied.error())) return std::unexpected(copied.error());
+    spdlog::warn("passing over the snapshot {}: {}", snapshot.path, copied.error().message);
+    TRY(copies.remove(snapshot.position));
+  }
+  if (snapshots_.empty()) return std::unexpected(no_snapshot(*beginning_, from_, position));
+  return named_.read_snapshot(snapshots_.front().path,
+                              [this](const NamedByLog::Artifact& artifact) { return take_artifact(artifact); });
 }
 
 Result<void> StoreCopy::append(base::LogChain& chain, runtime::StoreRestored restored, const base::Uuid& from,

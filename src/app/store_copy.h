@@ -16,6 +16,8 @@
 
 #include "symphainy/intent.h"
 
+#include "app/file_digest.h"
+#include "app/retired_beginning.h"
 #include "app/store_reader.h"
 #include "public_works/abstractions/clock.h"
 #include "public_works/abstractions/event_publisher.h"
@@ -25,10 +27,6 @@
 #include "runtime/store_restored.h"
 
 namespace symphainy::app {
-
-/// The error for a store whose log no longer begins at position 1: what was made of its records until then a copy of
-/// the log could not tell.
-[[nodiscard]] Error beginning_retired(const std::string& data_directory, std::uint64_t first_position);
 
 /// Something that the log names and the copy does not have.
 struct MissingFile {
@@ -41,16 +39,13 @@ struct MissingFile {
 [[nodiscard]] public_works::LogIdentity forked(const base::Uuid& store, public_works::Clock& clock,
                                                public_works::Random& random);
 
-struct FileDigest {
-  base::Digest sha256;
-  std::uint64_t size = 0;
-};
-[[nodiscard]] Result<FileDigest> digest_of(public_works::FileSystem& files, const std::string& path);
-
 /// What records name that stands outside the log, gathered batch by batch.
 class NamedByLog {
  public:
-  using Artifact = public_works::StoredArtifact;
+  struct Artifact {
+    base::Digest digest;
+    std::optional<std::uint64_t> size;  ///< nothing: a snapshot names it, which does not tell
+  };
   struct StreamEnd {
     std::uint64_t sequence = 0;
     std::string event_id;
@@ -62,6 +57,9 @@ class NamedByLog {
   /// The log begins later: `restored` is the payload of the last StoreRestored record up to `position`, if there is
   /// one.
   [[nodiscard]] Result<void> begin_behind(std::string_view restored, std::uint64_t position);
+  /// What a snapshot names in place of the records that were retired; after the records that there still are.
+  [[nodiscard]] Result<void> read_snapshot(const std::string& database,
+                                           const std::function<Result<void>(const Artifact&)>& artifact);
   /// Only what it says of the store's timelines.
   [[nodiscard]] Result<void> read_restored(const base::LogBatch& batch);
   /// The last event of each stream.
@@ -81,8 +79,13 @@ class StoreCopy {
   /// `to` is a new directory; its log is `identity`'s.
   StoreCopy(public_works::FileSystem& files, DataDirectory from, DataDirectory to, public_works::LogIdentity identity);
 
+  /// The original's beginning was retired; the copy's is then as well. Before the first batch.
+  [[nodiscard]] Result<void> begin_behind(const RetiredBeginning& beginning);
   /// The next batch, and the content that it names.
   [[nodiscard]] Result<void> take(const public_works::FollowedBatch& next);
+  /// After begin_behind() and the last batch, which ends at `position`: the good ones of the beginning's snapshots that
+  /// the copied log reaches, and the content that they name. not_found, reason kHistoryRetired, when there is none.
+  [[nodiscard]] Result<void> take_snapshots(std::uint64_t position);
   /// How the log goes on. `restored.earlier` are the earlier timelines of the whole original, whose own is `from`.
   [[nodiscard]] Result<void> append(base::LogChain& chain, runtime::StoreRestored restored, const base::Uuid& from,
                                     public_works::Clock& clock, public_works::Random& random);
@@ -91,6 +94,8 @@ class StoreCopy {
 
   /// As the batches taken tell them.
   [[nodiscard]] const std::vector<runtime::EarlierTimeline>& earlier() const noexcept { return named_.earlier(); }
+  /// Newest first.
+  [[nodiscard]] const std::vector<Snapshot>& snapshots() const noexcept { return snapshots_; }
   [[nodiscard]] const std::vector<MissingFile>& missing() const noexcept { return missing_; }
   [[nodiscard]] std::uint64_t artifacts() const noexcept { return artifacts_; }
   [[nodiscard]] std::uint64_t events() const noexcept { return events_; }
@@ -111,6 +116,9 @@ class StoreCopy {
   public_works::LogCopier log_;
   std::unique_ptr<public_works::FilesystemArtifactStore> places_;  // asked where content lies
   NamedByLog named_;
+  std::optional<RetiredBeginning> beginning_;
+  std::vector<Snapshot> reached_;    // of the beginning's, in the original
+  std::vector<Snapshot> snapshots_;  // in the copy
   std::set<std::string> missing_artifacts_;
   std::set<std::string> directories_;  // to be synced
   std::vector<MissingFile> missing_;

@@ -50,7 +50,8 @@ Result<int> cat(Invocation& invocation, const CatOptions& options) {
                 fmt::format("record {} of the tenant is retired history; the log begins at position {}", from, first),
                 public_works::kHistoryRetired);
   }
-  if (!options.from && first > 1) notify(fmt::format("the log begins at position {}; what was before is retired", first));
+  if (!options.from && first > 1)
+    notify(fmt::format("the log begins at position {}; what was before is retired", first));
   return kOk;
 }
 

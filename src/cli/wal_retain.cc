@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `symphainy wal retain`: gives up the beginning of the log, once.
 #include "app/retention.h"
-
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/invocation.h"
@@ -36,10 +35,11 @@ Result<int> retain(Invocation& invocation, const RetainArguments& arguments) {
   round.at_once = true;
   round.dry_run = arguments.dry_run;
   if (!round.by_age && !round.by_size && !round.archive_all) {
-    return fail(ErrorCode::invalid_argument,
-                "what may go? say --older-than or --keep-bytes, or set log.retain_age or log.retain_bytes; or only copy "
-                "what is sealed with --archive",
-                "no_policy");
+    return fail(
+        ErrorCode::invalid_argument,
+        "what may go? say --older-than or --keep-bytes, or set log.retain_age or log.retain_bytes; or only copy "
+        "what is sealed with --archive",
+        "no_policy");
   }
   auto done = app::retain_once(configuration.runtime_options(), round);
   if (!done && done.error().code == ErrorCode::not_found && done.error().reason.empty())

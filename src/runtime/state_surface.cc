@@ -10,8 +10,8 @@ namespace symphainy::runtime {
 namespace {
 
 // Large transactions make the fold fast; this bounds their memory.
-constexpr std::size_t kMaxRecordsPerTransaction = 65'536;
-constexpr std::size_t kMaxBytesPerTransaction = 32 * 1024 * 1024;
+constexpr std::size_t kMaxRecordsPerTransaction = 16'384;
+constexpr std::size_t kMaxBytesPerTransaction = 16 * 1024 * 1024;
 // Of a log that is caught up with; each of at most the size above.
 constexpr std::size_t kMaxTransactionsBehind = 4;
 constexpr std::int64_t kRetryUs = 250'000;

@@ -72,6 +72,7 @@ class InterferingFile final : public File {
   }
   Result<void> sync_data() override { return file_->sync_data(); }
   Result<void> truncate(std::uint64_t size) override { return file_->truncate(size); }
+  Result<void> allocate(std::uint64_t size) override { return file_->allocate(size); }
   Result<FileStat> stat() const override {
     auto found = file_->stat();
     if (found && interference_.alter_opened_stat) interference_.alter_opened_stat(*found);

@@ -136,6 +136,15 @@ TEST_P(FileSystemContract, TruncatesAndExtends) {
   EXPECT_EQ(read(*file), std::string("ab\0\0", 4));
 }
 
+TEST_P(FileSystemContract, TakesRoomThatReadsAsZerosAndCutsNothing) {
+  write("a", "abcdef");
+  const auto file = open("a", OpenMode::read_write);
+  EXPECT_TRUE(file->allocate(8));
+  EXPECT_EQ(read(*file), std::string("abcdef\0\0", 8));
+  EXPECT_TRUE(file->allocate(3));
+  EXPECT_EQ(read(*file), std::string("abcdef\0\0", 8));
+}
+
 TEST_P(FileSystemContract, ModesSayWhatMustExist) {
   EXPECT_EQ(files_->open(at("a"), OpenMode::read).error().code, ErrorCode::not_found);
   EXPECT_EQ(files_->open(at("a"), OpenMode::read_write).error().code, ErrorCode::not_found);

@@ -26,7 +26,8 @@ struct Stored {
     {
       Writer writer(files, 2048);
       log = writer.log().identity();
-      for (int i = 0; i < 16; ++i) CHECK(writer.append({draft(std::string(300, static_cast<char>('a' + i))), draft("{}")}));
+      for (int i = 0; i < 16; ++i)
+        CHECK(writer.append({draft(std::string(300, static_cast<char>('a' + i))), draft("{}")}));
       CHECK(writer.log().close());
     }
     content = content_of(files);
@@ -57,7 +58,8 @@ TEST(SegmentArchive, GivesBackWhatWentInAndMayBeAskedAgain) {
     }
   }
   EXPECT_THAT(archive.names().value(), ElementsAre(stored.names[0], stored.names[1], stored.names[2]));
-  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(archive.read(stored.names[i]).value(), stored.content.at(stored.names[i]));
+  for (std::size_t i = 0; i < 3; ++i)
+    EXPECT_EQ(archive.read(stored.names[i]).value(), stored.content.at(stored.names[i]));
   EXPECT_EQ(archive.read(stored.names[3]).error().code, ErrorCode::not_found);
   EXPECT_TRUE(content_of(stored.files) == stored.content);
 }

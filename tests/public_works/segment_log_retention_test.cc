@@ -101,12 +101,14 @@ TEST(SegmentLogRetention, RemovesWholeSegmentsAndProvesTheRest) {
     ASSERT_THAT(writer.log().retire(before.begins[3]).value(), SizeIs(1));
     append_some(writer, 3);  // writing goes on
     ASSERT_TRUE(writer.log().close());
-    EXPECT_TRUE(same(read_all(writer.log(), before.begins[3]),
-                     from_position([&] {
-                       auto all = before.batches;
-                       std::ranges::copy(writer.recorder().batches(), std::back_inserter(all));
-                       return all;
-                     }(), before.begins[3])));
+    EXPECT_TRUE(same(read_all(writer.log(), before.begins[3]), from_position(
+                                                                   [&] {
+                                                                     auto all = before.batches;
+                                                                     std::ranges::copy(writer.recorder().batches(),
+                                                                                       std::back_inserter(all));
+                                                                     return all;
+                                                                   }(),
+                                                                   before.begins[3])));
   }
   const Content after = content_of(files);
   EXPECT_FALSE(after.contains(segment_name(before.begins[2])));
@@ -257,7 +259,8 @@ TEST(SegmentLogRetention, AnEditedBaseIsFoundByVerifying) {
   std::string chain = saved(base.chain);
   const std::size_t acme = chain.find("acme");
   ASSERT_NE(acme, std::string::npos);
-  for (const std::size_t at : {acme + 4 + 2, acme + 4 + 2 + 8, std::size_t{24}}) {  // its sequence, its chain, the store's
+  for (const std::size_t at :
+       {acme + 4 + 2, acme + 4 + 2 + 8, std::size_t{24}}) {  // its sequence, its chain, the store's
     std::string edited = chain;
     edited[at] = static_cast<char>(edited[at] ^ 1);
     base::ByteReader reader(edited);
@@ -303,7 +306,9 @@ TEST(SegmentLogRetention, AReaderThatOpenedBeforeSaysWhatWasRetiredSince) {
 
 TEST(SegmentLogRetention, BesideAWriterThatRetiresReadersFindAWholeLog) {
   MemoryFileSystem files;
-  { several_segments(files); }
+  {
+    several_segments(files);
+  }
   Writer writer(files, kSmallRoom);
   std::atomic<bool> done = false;
   std::atomic<int> opened = 0;

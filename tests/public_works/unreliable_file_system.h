@@ -119,6 +119,10 @@ class UnreliableFileSystem final : public FileSystem {
     Result<void> truncate(std::uint64_t size) override {
       return files_.change([&] { return file_->truncate(size); });
     }
+    Result<void> allocate(std::uint64_t size) override {
+      TRY(const FileStat before, file_->stat());
+      return size > before.size ? write_at(before.size, std::string(size - before.size, '\0')) : Result<void>();
+    }
     Result<FileStat> stat() const override { return file_->stat(); }
 
    private:

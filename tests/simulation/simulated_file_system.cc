@@ -79,6 +79,10 @@ class SimulatedFileSystem::OpenFile final : public File {
     files_.note(*inode_, {.number = 0, .offset = size, .bytes = {}, .is_truncation = true});
     return {};
   }
+  Result<void> allocate(std::uint64_t size) override {
+    const std::uint64_t now = inode_->now.size();
+    return size > now ? write_at(now, std::string(size - now, '\0')) : Result<void>();
+  }
   Result<FileStat> stat() const override {
     TRY(check());
     return FileStat{.size = inode_->now.size(),

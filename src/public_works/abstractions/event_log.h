@@ -59,8 +59,8 @@ class EventLog {
   virtual void start(EventLogListener& listener) = 0;
   /// One atomic batch. Called by one thread. `stopped` once the log has stopped.
   [[nodiscard]] virtual Result<AppendReceipt> append(std::vector<base::RecordDraft> drafts) = 0;
-  /// Visits durable batches in order, from the one that holds `from`, until `visit` returns false. Any thread. not_found
-  /// with reason kHistoryRetired when `from` (0 is as 1) is before first_position().
+  /// Visits durable batches in order, from the one that holds `from`, until `visit` returns false. Any thread.
+  /// not_found with reason kHistoryRetired when `from` (0 is as 1) is before first_position().
   [[nodiscard]] virtual Result<void> read_batches(std::uint64_t from,
                                                   const std::function<bool(const base::LogBatch&)>& visit) const = 0;
   [[nodiscard]] virtual std::uint64_t durable_position() const = 0;

@@ -49,6 +49,9 @@ class File {
   /// Content and size are on the device when this succeeds. After a failure nothing is known: do not retry (fsyncgate).
   [[nodiscard]] virtual Result<void> sync_data() = 0;
   [[nodiscard]] virtual Result<void> truncate(std::uint64_t size) = 0;
+  /// Makes the file at least that long and takes the room for it; what was not written reads as zeros. `unavailable`
+  /// when there is no room.
+  [[nodiscard]] virtual Result<void> allocate(std::uint64_t size) = 0;
   [[nodiscard]] virtual Result<FileStat> stat() const = 0;
 
  protected:

@@ -116,6 +116,14 @@ class PosixFile final : public File {
     return {};
   }
 
+  Result<void> allocate(std::uint64_t size) override {
+    if (size == 0) return {};
+    int error = EINTR;
+    while (error == EINTR) error = ::posix_fallocate(descriptor_.get(), 0, static_cast<off_t>(size));
+    if (error != 0) return fail_errno(error, "allocate", path_);
+    return {};
+  }
+
   Result<FileStat> stat() const override {
     struct stat found{};
     if (::fstat(descriptor_.get(), &found) < 0) return fail_errno(errno, "examine", path_);

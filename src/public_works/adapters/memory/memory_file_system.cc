@@ -166,6 +166,11 @@ class MemoryFileSystem::OpenFile final : public File {
     return {};
   }
 
+  Result<void> allocate(std::uint64_t size) override {
+    TRY(const FileStat found, stat());
+    return size > found.size ? truncate(size) : Result<void>();
+  }
+
   Result<FileStat> stat() const override {
     const std::lock_guard lock(tree_->mutex);
     return stat_of(*node_);

@@ -116,10 +116,10 @@ Result<void> move_behind(FileSystem& files, const std::string& segment_path, Log
 }
 
 Error history_retired(const std::string& directory, std::uint64_t wanted, std::uint64_t first) {
-  return Error{ErrorCode::not_found,
-               fmt::format("{}: position {} is retired history; the log begins at position {}", directory, wanted, first),
-               kHistoryRetired,
-               Json::object({{"first_position", first}})};
+  return Error{
+      ErrorCode::not_found,
+      fmt::format("{}: position {} is retired history; the log begins at position {}", directory, wanted, first),
+      kHistoryRetired, Json::object({{"first_position", first}})};
 }
 
 }  // namespace symphainy::public_works

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a log begins whose first segments were retired: DIRECTORY/base keeps the chains as they were there, so that what
-// was kept can still be checked against what was not. It is durable before the first segment is removed. Segments up to
-// it that are still there were being removed when a crash came: they are no part of the log any more.
+// Where a log begins whose first segments were retired: DIRECTORY/base keeps the chains as they were there, so that
+// what was kept can still be checked against what was not. It is durable before the first segment is removed. Segments
+// up to it that are still there were being removed when a crash came: they are no part of the log any more.
 #pragma once
 
 #include <cstdint>

@@ -54,6 +54,7 @@ class ArchivedFile final : public File {
   Result<void> write_at(std::uint64_t, std::string_view) override { return read_only(); }
   Result<void> sync_data() override { return read_only(); }
   Result<void> truncate(std::uint64_t) override { return read_only(); }
+  Result<void> allocate(std::uint64_t) override { return read_only(); }
   Result<FileStat> stat() const override {
     FileStat stat;
     stat.size = bytes_.size();
@@ -111,11 +112,12 @@ Result<void> SegmentArchive::write(const File& segment, const std::string& path)
 Result<void> SegmentArchive::compare(const File& segment, const std::string& path) const {
   TRY(const FileStat stat, segment.stat());
   const auto differs = [&path](std::uint64_t offset) {
-    return fail(ErrorCode::corrupt,
-                fmt::format("{} is not the segment that it stands for (from its byte {} on): it is damaged, or of another "
-                            "log. Nothing was retired; move it away",
-                            path, offset),
-                "archive_damaged");
+    return fail(
+        ErrorCode::corrupt,
+        fmt::format("{} is not the segment that it stands for (from its byte {} on): it is damaged, or of another "
+                    "log. Nothing was retired; move it away",
+                    path, offset),
+        "archive_damaged");
   };
   std::uint64_t offset = 0;
   std::string original;
@@ -173,7 +175,8 @@ Result<std::vector<std::string>> ArchivedLogFiles::list(const std::string& direc
   if (directory != wal_) return names;
   std::erase_if(names, [this](const std::string& name) { return is_retired(name) || name == "base"; });
   TRY(const auto archived, archive_.names());
-  std::ranges::copy_if(archived, std::back_inserter(names), [this](const std::string& name) { return is_retired(name); });
+  std::ranges::copy_if(archived, std::back_inserter(names),
+                       [this](const std::string& name) { return is_retired(name); });
   std::ranges::sort(names);
   return names;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sealed segments, compressed (zstd) and kept outside of the data directory: DIRECTORY/TIMELINE/NAME.zst, where NAME is the
-// segment's. A timeline has a directory of its own, because after a restore the same name stands for other bytes. A file
-// has its name only when it is whole and synced. Any tool for zstd gives the segment back, byte for byte.
+// Sealed segments, compressed (zstd) and kept outside of the data directory: DIRECTORY/TIMELINE/NAME.zst, where NAME is
+// the segment's. A timeline has a directory of its own, because after a restore the same name stands for other bytes. A
+// file has its name only when it is whole and synced. Any tool for zstd gives the segment back, byte for byte.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,9 @@ class SegmentArchive {
   [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
 
  private:
-  [[nodiscard]] std::string path_of(const std::string& segment_name) const { return directory_ + "/" + segment_name + ".zst"; }
+  [[nodiscard]] std::string path_of(const std::string& segment_name) const {
+    return directory_ + "/" + segment_name + ".zst";
+  }
   [[nodiscard]] Result<void> write(const File& segment, const std::string& path) const;
   [[nodiscard]] Result<void> compare(const File& segment, const std::string& path) const;
 
@@ -46,8 +48,8 @@ class SegmentArchive {
   const std::string directory_;
 };
 
-/// A log whose retired beginning is joined from an archive, for reading it as a whole: segments before the log's base are
-/// the archive's, and there is no base. Everything else is as it is. Outlived by both.
+/// A log whose retired beginning is joined from an archive, for reading it as a whole: segments before the log's base
+/// are the archive's, and there is no base. Everything else is as it is. Outlived by both.
 class ArchivedLogFiles final : public FileSystem {
  public:
   ArchivedLogFiles(FileSystem& files, std::string wal, const SegmentArchive& archive, std::uint64_t base_position)

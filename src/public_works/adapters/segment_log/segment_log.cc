@@ -14,8 +14,9 @@ namespace {
 
 constexpr std::int64_t kIdleBeforeHeadUs = 10'000;
 constexpr std::int64_t kRoomIntervalUs = 100'000;
+// With so much at each sync, on average, zeros written ahead cost more than they spare.
+constexpr std::uint64_t kMuchAtOnceBytes = 512 * 1024;
 constexpr std::size_t kZeroPieceBytes = 1024 * 1024;
-constexpr std::size_t kReadWindowBytes = 64 * 1024;  // most reads want one execution's few records
 
 base::Uuid new_uuid(Clock& clock, Random& random) {
   std::array<char, 16> noise{};
@@ -153,6 +154,7 @@ Result<void> SegmentLog::create_segment(std::unique_ptr<File> file, const base::
   CRASH_POINT("log-rotate-after-directory-sync");
   current_file_ = std::move(file);
   current_offset_ = kSegmentBatchesOffset;
+  groups_here_ = 0;
   head_file_due_ = true;
   const std::lock_guard lock(segments_mutex_);
   segments_.push_back({first_position, path, {}});
@@ -258,6 +260,7 @@ Result<void> SegmentLog::write_group() {
   CRASH_POINT("log-append-before-write");
   TRY(current_file_->write_at(current_offset_, buffer_));
   current_offset_ += buffer_.size();
+  ++groups_here_;
   buffer_.clear();
   CRASH_POINT("log-append-before-sync");
   const auto synced = current_file_->sync_data();
@@ -274,7 +277,9 @@ Result<void> SegmentLog::write_group() {
 
 void SegmentLog::prepare_next_segment() {
   if (std::exchange(preparing_, true)) return;
-  preparer_.start(*options_.background, [this, writer = options_.writer, open = std::weak_ptr(open_)] {
+  const bool much_at_once = current_offset_ > kMuchAtOnceBytes * std::max<std::uint64_t>(groups_here_, 1);
+  const auto fill = much_at_once ? SegmentPreparer::Fill::room_only : SegmentPreparer::Fill::zeros;
+  preparer_.start(*options_.background, fill, [this, writer = options_.writer, open = std::weak_ptr(open_)] {
     writer->post([this, open] {
       if (!open.expired()) on_prepared();
     });
@@ -391,122 +396,6 @@ Result<void> SegmentLog::close() {
   }
   if (stopped_) return std::unexpected(*stopped_);
   return {};
-}
-
-// --- retiring
-// ---------------------------------------------------------------------------------------------------------
-
-std::vector<SegmentLog::SealedSegment> SegmentLog::sealed_segments() const {
-  std::vector<SealedSegment> sealed;
-  const std::lock_guard lock(segments_mutex_);
-  for (std::size_t i = 0; i + 1 < segments_.size(); ++i) {
-    sealed.push_back({segments_[i].path, segments_[i].first_position, segments_[i + 1].first_position - 1});
-  }
-  return sealed;
-}
-
-Result<std::vector<SegmentLog::SealedSegment>> SegmentLog::retire(std::uint64_t before) {
-  CHECK(!options_.read_only);
-  const std::lock_guard one_at_a_time(base_mutex_);
-  std::vector<SealedSegment> retired = sealed_segments();
-  std::erase_if(retired, [before](const SealedSegment& segment) { return segment.last_position >= before; });
-  if (retired.empty()) return retired;
-  LogBase base = base_;
-  for (const SealedSegment& segment : retired) {
-    TRY(move_behind(files_, segment.path, base));
-    if (base.chain.position() == segment.last_position) continue;
-    return fail(ErrorCode::corrupt,
-                fmt::format("{}: the segment ends at position {}, not at {}; nothing was retired, see `symphainy wal "
-                            "verify`",
-                            segment.path, base.chain.position(), segment.last_position),
-                "log_damaged");
-  }
-  TRY(write_log_base(files_, options_.directory, base));
-  base_ = std::move(base);
-  first_position_ = base_.chain.position() + 1;
-  std::vector<std::string> paths;
-  {
-    const std::lock_guard lock(segments_mutex_);
-    segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(retired.size()));
-  }
-  for (const SealedSegment& segment : retired) paths.push_back(segment.path);
-  TRY(remove_leftovers(paths));
-  return retired;
-}
-
-// The base is durable by now.
-Result<void> SegmentLog::remove_leftovers(const std::vector<std::string>& paths) {
-  for (const std::string& path : paths) TRY(files_.remove(path));
-  return files_.sync_directory(options_.directory);
-}
-
-std::string SegmentLog::restored_before() const {
-  const std::lock_guard lock(base_mutex_);
-  return base_.restored;
-}
-
-// --- reading
-// ----------------------------------------------------------------------------------------------------------
-
-std::vector<SegmentLog::Segment> SegmentLog::segments_from(std::uint64_t position) const {
-  const std::lock_guard lock(segments_mutex_);
-  auto first = std::ranges::upper_bound(segments_, position, {}, &Segment::first_position);
-  if (first != segments_.begin()) --first;
-  return {first, segments_.end()};
-}
-
-Result<void> SegmentLog::read_batches(std::uint64_t from,
-                                      const std::function<bool(const base::LogBatch&)>& visit) const {
-  const std::uint64_t end = durable_position();
-  if (from > end) return {};
-  std::uint64_t next = std::max<std::uint64_t>(from, 1);
-  const std::vector<Segment> segments = segments_from(next);
-  const std::uint64_t first = std::max(first_position(), segments.front().first_position);
-  if (next < first) return std::unexpected(history_retired(options_.directory, next, first));
-  for (const Segment& segment : segments) {
-    TRY(const bool more, read_segment(segment, next, end, visit));
-    if (!more || next > end) return {};
-  }
-  return fail(ErrorCode::corrupt,
-              fmt::format("{}: position {} is missing although the log reaches {}", options_.directory, next, end));
-}
-
-// False when `visit` has seen enough.
-Result<bool> SegmentLog::read_segment(const Segment& segment, std::uint64_t& next, std::uint64_t end,
-                                      const std::function<bool(const base::LogBatch&)>& visit) const {
-  const auto file = files_.open(segment.path, OpenMode::read);
-  if (!file) return std::unexpected(unopened(segment, next, file.error()));
-  SequentialReader reader(**file, kReadWindowBytes);
-  const auto mark = std::ranges::upper_bound(segment.marks, next, {}, &PositionMark::position);
-  std::uint64_t offset = mark == segment.marks.begin() ? kSegmentBatchesOffset : std::prev(mark)->offset;
-  const auto damaged = [&](const Error& error) {
-    return fail(ErrorCode::corrupt, fmt::format("{}: offset {}: {}", segment.path, offset, error.message));
-  };
-  while (next <= end) {
-    TRY(const std::string_view first, reader.at(offset, base::kBatchHeaderBytes));
-    if (first.empty()) break;
-    const auto header = base::peek_batch(first);
-    if (!header && header.error().code == ErrorCode::not_found) break;
-    if (!header) return damaged(header.error());
-    if (header->first_position + header->count > next) {
-      TRY(const std::string_view bytes, reader.at(offset, header->length));
-      const auto batch = base::decode_batch(bytes);
-      if (!batch) return damaged(batch.error());
-      if (!visit(*batch)) return false;
-      next = batch->last_position() + 1;
-    }
-    offset += header->length;
-  }
-  return true;
-}
-
-// The process that owns the log may have retired the segment since this one listed it.
-Error SegmentLog::unopened(const Segment& segment, std::uint64_t wanted, const Error& error) const {
-  if (error.code != ErrorCode::not_found) return error;
-  const auto base = read_log_base(files_, options_.directory);
-  if (!base || !*base || (*base)->chain.position() < segment.first_position) return error;
-  first_position_ = (*base)->chain.position() + 1;
-  return history_retired(options_.directory, wanted, first_position_);
 }
 
 }  // namespace symphainy::public_works

@@ -63,9 +63,9 @@ class SegmentLog final : public EventLog {
   };
   /// All but the last, which is being written. Any thread.
   [[nodiscard]] std::vector<SealedSegment> sealed_segments() const;
-  /// Removes the sealed segments whose positions all are below `before`, from the front, and tells them. Each is checked
-  /// before; after a crash in the middle the log opens and has everything from `before` on at least. Any thread, beside
-  /// the writer and readers.
+  /// Removes the sealed segments whose positions all are below `before`, from the front, and tells them. Each is
+  /// checked before; after a crash in the middle the log opens and has everything from `before` on at least. Any
+  /// thread, beside the writer and readers.
   [[nodiscard]] Result<std::vector<SealedSegment>> retire(std::uint64_t before);
 
  private:
@@ -120,6 +120,7 @@ class SegmentLog final : public EventLog {
   std::deque<std::shared_ptr<base::LogBatch>> unwritten_;
   std::unique_ptr<File> current_file_;
   std::uint64_t current_offset_ = 0;
+  std::uint64_t groups_here_ = 0;  // written by this process into this segment
   SegmentPreparer preparer_;
   bool preparing_ = false;           // the next segment: until it is there, failures included
   std::unique_ptr<File> next_file_;  // it is there
@@ -146,8 +147,8 @@ class SegmentLog final : public EventLog {
   bool closed_ = false;
   std::optional<Error> stopped_;
 
-  mutable std::mutex base_mutex_;          // one retire() at a time
-  LogBase base_;                           // guarded by base_mutex_
+  mutable std::mutex base_mutex_;                          // one retire() at a time
+  LogBase base_;                                           // guarded by base_mutex_
   mutable std::atomic<std::uint64_t> first_position_ = 1;  // a reader learns here what another process retired
   std::atomic<std::uint64_t> durable_position_ = 0;
 };

@@ -12,15 +12,15 @@ namespace symphainy::public_works {
 SegmentPreparer::SegmentPreparer(FileSystem& files, std::string directory, std::uint64_t bytes)
     : files_(files), path_(std::move(directory) + "/next.prepared"), bytes_(bytes) {}
 
-void SegmentPreparer::start(Executor& executor, std::function<void()> done) {
+void SegmentPreparer::start(Executor& executor, Fill fill, std::function<void()> done) {
   {
     const std::lock_guard lock(mutex_);
     CHECK(!under_way_ && !prepared_);
     under_way_ = true;
   }
   executor_ = &executor;
-  executor.post([this, done = std::move(done)] {
-    auto prepared = prepare();
+  executor.post([this, fill, done = std::move(done)] {
+    auto prepared = prepare(fill);
     {
       const std::lock_guard lock(mutex_);
       prepared_ = std::move(prepared);
@@ -42,18 +42,19 @@ void SegmentPreparer::wait_until_idle() {
   wait_for_work(*executor_, lock, changed_, [this] { return !under_way_; });
 }
 
-Result<std::unique_ptr<File>> SegmentPreparer::prepare() {
+Result<std::unique_ptr<File>> SegmentPreparer::prepare(Fill fill) {
   TRY(files_.remove(path_));
-  auto file = write_zeros();
+  auto file = create(fill);
   // What was written of it is needed by those who still can go on.
   if (!file) TRY(files_.remove(path_));
   return file;
 }
 
-Result<std::unique_ptr<File>> SegmentPreparer::write_zeros() {
+Result<std::unique_ptr<File>> SegmentPreparer::create(Fill fill) {
   TRY(auto file, files_.open(path_, OpenMode::create_new));
+  if (fill == Fill::room_only) TRY(file->allocate(bytes_));
   const std::string zeros(std::min<std::uint64_t>(bytes_, 1024 * 1024), '\0');
-  for (std::uint64_t offset = 0; offset < bytes_; offset += zeros.size()) {
+  for (std::uint64_t offset = 0; fill == Fill::zeros && offset < bytes_; offset += zeros.size()) {
     TRY(file->write_at(offset,
                        std::string_view(zeros).substr(0, std::min<std::uint64_t>(zeros.size(), bytes_ - offset))));
   }

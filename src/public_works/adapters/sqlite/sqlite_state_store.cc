@@ -17,9 +17,9 @@ constexpr int kMaxReaders = 8;
 
 constexpr const char* kWriterSettings =
     "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;"
-    "PRAGMA cache_size=-65536; PRAGMA mmap_size=268435456; PRAGMA foreign_keys=OFF;";
+    "PRAGMA cache_size=-65536; PRAGMA mmap_size=67108864; PRAGMA foreign_keys=OFF;";
 constexpr const char* kReaderSettings =
-    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8192; PRAGMA mmap_size=268435456;"
+    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8192; PRAGMA mmap_size=33554432;"
     "PRAGMA query_only=ON;";
 
 /// 0: an empty database.

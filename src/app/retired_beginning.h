@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copying a store whose log's beginning was retired. What was recorded there is known by the snapshots alone, so a copy
+// is made only as far as one of them is good, and goes on from it. At an earlier point than the original's end more may
+// have been under way than when its beginning was retired: that is looked at before a copy is given its name.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "symphainy/error.h"
+
+#include "app/snapshots.h"
+#include "app/store_reader.h"
+#include "public_works/abstractions/event_log.h"
+#include "public_works/abstractions/file_system.h"
+#include "public_works/adapters/segment_log/log_base.h"
+
+namespace symphainy::app {
+
+struct RetiredBeginning {
+  public_works::LogBase base;
+  std::vector<Snapshot> snapshots;  ///< newest first; nothing is checked but what they say
+};
+
+/// Nothing when the log begins at position 1. corrupt when its base is damaged.
+[[nodiscard]] Result<std::optional<RetiredBeginning>> read_beginning(public_works::FileSystem& files,
+                                                                     const DataDirectory& directory);
+
+/// Why a snapshot is of no use while the others may be: damaged, another release's, or just removed by its owner.
+[[nodiscard]] bool is_no_use(const Error& error);
+/// not_found, reason kHistoryRetired: a copy that ends at `position` would not know what was recorded before the
+/// beginning.
+[[nodiscard]] Error no_snapshot(const RetiredBeginning& beginning, const DataDirectory& from, std::uint64_t position);
+
+/// Opens the copied store's projections from its snapshot and log, as whoever uses it first will, and leaves none.
+/// not_found, reason kHistoryRetired, when the store would need a record that was retired in order to go on.
+[[nodiscard]] Result<void> check_goes_on(public_works::FileSystem& files, const DataDirectory& copy,
+                                         const RetiredBeginning& beginning);
+
+}  // namespace symphainy::app
