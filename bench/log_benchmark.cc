@@ -97,7 +97,6 @@ class AppendRounds {
                   files_, clock_, random_,
                   {.directory = options_.directory + "/wal", .writer = &writer_, .background = &background_}));
     log_->start(durable_);
-    TRY(RawFile raw, RawFile::open(options_.directory + "/raw"));
     std::vector<double> values;
     std::vector<double> limits;
     std::vector<double> ratios;
@@ -105,7 +104,7 @@ class AppendRounds {
     for (std::size_t round = 0; round < options_.rounds; ++round) {
       TRY(values.emplace_back(), append());
       group_sizes.push_back(group_bytes_);
-      TRY(limits.emplace_back(), write_raw(raw));
+      TRY(limits.emplace_back(), write_raw());
       ratios.push_back(values.back() / limits.back());
     }
     TRY(log_->close());
@@ -129,15 +128,22 @@ class AppendRounds {
     return bytes / seconds;
   }
 
-  Result<double> write_raw(RawFile& raw) const {
+  // Into blocks never written before, as a log does.
+  Result<double> write_raw() const {
+    const std::string path = options_.directory + "/raw";
+    std::optional<RawFile> raw;
     const std::string group(static_cast<std::size_t>(group_bytes_), 'g');
     const auto records = static_cast<std::size_t>(group_bytes_ / bytes_per_record_);
     double bytes = 0;
     const auto start = SteadyClock::now();
     while (seconds_since(start) < options_.seconds) {
       hash_like_the_log(group, records);
-      TRY(raw.append(group));
-      TRY(raw.sync());
+      if (!raw || !raw->has_room_for(group.size())) {
+        TRY(RawFile next, RawFile::open(path, RawFile::Blocks::fresh));
+        raw.emplace(std::move(next));
+      }
+      TRY(raw->append(group));
+      TRY(raw->sync());
       bytes += group_bytes_;
     }
     return bytes / seconds_since(start);

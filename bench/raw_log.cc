@@ -20,11 +20,16 @@ constexpr std::size_t kHashesPerRecord = 2;
 
 }  // namespace
 
-Result<RawFile> RawFile::open(const std::string& path) {
+Result<RawFile> RawFile::open(const std::string& path, Blocks blocks) {
+  static_cast<void>(::unlink(path.c_str()));
   RawFile file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (file.descriptor_ < 0) return std::unexpected(public_works::posix_error(errno, "open", path));
-  const std::string zeros(kRawFileBytes, '\0');
-  TRY(file.write(0, zeros));
+  if (blocks == Blocks::written) {
+    const std::string zeros(kRawFileBytes, '\0');
+    TRY(file.write(0, zeros));
+  } else if (const int error = ::posix_fallocate(file.descriptor_, 0, kRawFileBytes); error != 0) {
+    return std::unexpected(public_works::posix_error(error, "allocate", path));
+  }
   TRY(file.sync());
   return file;
 }

@@ -13,10 +13,12 @@ namespace symphainy::bench {
 
 inline constexpr std::size_t kRawFileBytes = 32 * 1024 * 1024;
 
-/// A file of zeros of that size, synced: writing into it changes no metadata.
+/// A file of that size, synced. Of zeros that were written, so that writing into it changes no metadata; or of room that
+/// was only taken, as everything is that is written for the first time.
 class RawFile {
  public:
-  [[nodiscard]] static Result<RawFile> open(const std::string& path);
+  enum class Blocks { written, fresh };
+  [[nodiscard]] static Result<RawFile> open(const std::string& path, Blocks blocks = Blocks::written);
   RawFile(RawFile&& other) noexcept;
   RawFile& operator=(RawFile&&) = delete;
   ~RawFile();
@@ -24,6 +26,7 @@ class RawFile {
   [[nodiscard]] Result<void> write(std::uint64_t offset, std::string_view bytes);
   /// Behind what was appended before, from the beginning again when the file is full.
   [[nodiscard]] Result<void> append(std::string_view bytes);
+  [[nodiscard]] bool has_room_for(std::size_t bytes) const { return offset_ + bytes <= kRawFileBytes; }
   [[nodiscard]] Result<void> sync();
 
  private:

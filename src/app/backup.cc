@@ -6,14 +6,15 @@
 #include <thread>
 
 #include "app/backup_manifest.h"
-#include "app/staged_directory.h"
 #include "app/retention.h"
+#include "app/staged_directory.h"
 #include "app/store_copy.h"
 #include "base/time.h"
 #include "base/try.h"
 #include "public_works/adapters/filesystem/posix_file_system.h"
 #include "public_works/adapters/segment_log/segment.h"
 #include "public_works/adapters/segment_log/segment_log.h"
+#include "public_works/adapters/sqlite/sqlite_snapshot.h"
 #include "public_works/adapters/system/system_clock.h"
 #include "public_works/adapters/system/system_random.h"
 
@@ -70,6 +71,12 @@ Result<void> add_files(FileSystem& files, const std::string& root, const std::st
   return {};
 }
 
+Json positions_of(const std::vector<Snapshot>& snapshots) {
+  Json positions = Json::array();
+  for (const Snapshot& snapshot : snapshots) positions.push_back(snapshot.position);
+  return positions;
+}
+
 // --- checking one
 // -------------------------------------------------------------------------------------------------------
 
@@ -81,12 +88,15 @@ class BackupCheck {
 
   Result<void> run() {
     TRY(check_log());
+    TRY(beginning_, read_beginning(files_, directory_));
     for (const BackedUpFile& file : manifest_.files) TRY(check_file(file));
     TRY(check_stored_artifacts());
     return check_named_artifacts();
   }
   /// Of all of the backup, once it was checked.
   [[nodiscard]] const std::vector<runtime::EarlierTimeline>& earlier() const noexcept { return named_.earlier(); }
+  /// The same.
+  [[nodiscard]] const std::optional<RetiredBeginning>& beginning() const noexcept { return beginning_; }
 
  private:
   // First, because it tells the offset.
@@ -148,15 +158,24 @@ class BackupCheck {
     };
     public_works::FollowOptions how;
     how.store = manifest_.store;
+    if (beginning_) {
+      how.begin = beginning_->base.chain;
+      TRY(named_.begin_behind(beginning_->base.restored, how.begin.position()));
+    }
     TRY(public_works::follow_log(files_, directory_.wal(), how,
                                  [&](const FollowedBatch& next) { return named_.read(next.batch, check); }));
-    return {};
+    if (!beginning_) return {};
+    if (beginning_->snapshots.empty()) return backup_damaged(directory_.snapshots(), "there is no snapshot in it");
+    const std::string& newest = beginning_->snapshots.front().path;
+    TRY(public_works::check_state_copy(newest));
+    return named_.read_snapshot(newest, check);
   }
 
   FileSystem& files_;
   const DataDirectory directory_;
   const BackupManifest& manifest_;
   NamedByLog named_;
+  std::optional<RetiredBeginning> beginning_;
 };
 
 // --- going back to one
@@ -211,7 +230,6 @@ Result<Json> create_backup(const std::string& data_directory, const std::string&
   TRY(const auto hold, hold_history(files, from));
   TRY(const auto log,
       public_works::SegmentLog::open(files, clock, random, {.directory = from.wal(), .read_only = true}));
-  if (log->first_position() > 1) return std::unexpected(beginning_retired(data_directory, log->first_position()));
   if (log->durable_position() == 0)
     return fail(ErrorCode::conflict, "the log is empty: there is nothing to back up yet");
   TRY(sync_last_segment(files, from.wal()));
@@ -221,6 +239,11 @@ Result<Json> create_backup(const std::string& data_directory, const std::string&
   public_works::FollowOptions how;
   how.store = log->identity().store;
   how.until = log->durable_position();
+  TRY(const auto beginning, read_beginning(files, from));
+  if (beginning) {
+    how.begin = beginning->base.chain;
+    TRY(copy.begin_behind(*beginning));
+  }
   const auto followed = public_works::follow_log(files, from.wal(), how, [&](const FollowedBatch& next) {
     manifest.time_us = next.batch.records.back().time_us;
     return copy.take(next);
@@ -233,6 +256,7 @@ Result<Json> create_backup(const std::string& data_directory, const std::string&
   if (followed->chain.position() != how.until) {
     return std::unexpected(log_error(files, from.wal(), followed->chain.position(), how.until));
   }
+  if (beginning) TRY(copy.take_snapshots(how.until));
   TRY(copy.finish());
 
   manifest.store = log->identity().store;
@@ -240,7 +264,7 @@ Result<Json> create_backup(const std::string& data_directory, const std::string&
   manifest.position = followed->chain.position();
   manifest.store_hash = followed->chain.store_hash();
   manifest.missing = copy.missing();
-  for (const char* below : {"wal", "events"}) TRY(add_files(files, staged.path(), below, manifest));
+  for (const char* below : {"wal", "snapshots", "events"}) TRY(add_files(files, staged.path(), below, manifest));
   TRY(write_manifest(files, staged.path(), manifest));
   TRY(staged.commit());
   return Json::object({{"artifacts", copy.artifacts()},
@@ -248,6 +272,7 @@ Result<Json> create_backup(const std::string& data_directory, const std::string&
                        {"events", copy.events()},
                        {"missing", to_json(copy.missing())},
                        {"position", manifest.position},
+                       {"snapshots", positions_of(copy.snapshots())},
                        {"store_id", manifest.store.text()},
                        {"time", base::format_time(manifest.time_us)},
                        {"timeline", manifest.timeline.text()}});
@@ -259,7 +284,7 @@ Result<Json> restore_backup(const RestoreOptions& options) {
   public_works::SystemRandom random;
   const DataDirectory from{options.backup};
   TRY(const BackupManifest manifest, read_manifest(files, options.backup));
-  TRY(const public_works::FollowOptions how, point_in_time(options, manifest));
+  TRY(public_works::FollowOptions how, point_in_time(options, manifest));
   TRY(StagedDirectory::check(files, options.target, options.backup));
   BackupCheck check(files, options.backup, manifest);
   TRY(check.run());
@@ -267,6 +292,10 @@ Result<Json> restore_backup(const RestoreOptions& options) {
 
   const public_works::LogIdentity identity = forked(manifest.store, clock, random);
   StoreCopy copy(files, from, {staged.path()}, identity);
+  if (check.beginning()) {
+    how.begin = check.beginning()->base.chain;
+    TRY(copy.begin_behind(*check.beginning()));
+  }
   std::int64_t time_us = 0;
   TRY(auto followed, public_works::follow_log(files, from.wal(), how, [&](const FollowedBatch& next) {
         time_us = next.batch.records.back().time_us;
@@ -274,10 +303,12 @@ Result<Json> restore_backup(const RestoreOptions& options) {
       }));
   const std::uint64_t position = followed.chain.position();
   if (position == 0) return before_everything(options, files, from.wal());
+  if (check.beginning()) TRY(copy.take_snapshots(position));
   TRY(copy.append(followed.chain,
                   {.kind = "restore", .actor = options.actor, .reason = {}, .timeline = {}, .earlier = check.earlier()},
                   manifest.timeline, clock, random));
   TRY(copy.finish());
+  if (check.beginning()) TRY(check_goes_on(files, {staged.path()}));
   TRY(staged.commit());
   std::vector<MissingFile> missing = copy.missing();
   std::ranges::copy_if(manifest.missing, std::back_inserter(missing),

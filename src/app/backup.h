@@ -13,9 +13,11 @@
 
 namespace symphainy::app {
 
-/// {"artifacts", "directory", "events", "missing": [{"path", "reason"}...], "position", "store_id", "time",
-/// "timeline"}. What is missing the store does not have either. not_found when there is no store, corrupt when its log
-/// is damaged, conflict when nothing is written in it, invalid_argument when `target` cannot be used.
+/// {"artifacts", "directory", "events", "missing": [{"path", "reason"}...], "position", "snapshots": [position...],
+/// "store_id", "time", "timeline"}. What is missing the store does not have either; snapshots there are when the log's
+/// beginning was retired. not_found when there is no store, or (reason "history_retired") the beginning was retired and
+/// no snapshot is good; corrupt when its log is damaged, conflict when nothing is written in it, invalid_argument when
+/// `target` cannot be used.
 [[nodiscard]] Result<Json> create_backup(const std::string& data_directory, const std::string& target);
 
 struct RestoreOptions {
@@ -27,7 +29,8 @@ struct RestoreOptions {
 };
 /// Checks everything in the backup, then makes the store: {"directory", "events_left_behind", "from_timeline",
 /// "missing", "position", "records_left_behind", "store_id", "time", "timeline"}. corrupt when the backup is damaged,
-/// naming the file; invalid_argument when it is none, when it does not reach so far, or `target` cannot be used.
+/// naming the file; invalid_argument when it is none, when it does not reach so far, or `target` cannot be used;
+/// not_found, reason "history_retired", when it does not reach back so far.
 [[nodiscard]] Result<Json> restore_backup(const RestoreOptions& options);
 
 }  // namespace symphainy::app

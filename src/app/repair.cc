@@ -9,7 +9,6 @@
 #include "app/store_copy.h"
 #include "base/try.h"
 #include "public_works/adapters/filesystem/posix_file_system.h"
-#include "public_works/adapters/segment_log/log_base.h"
 #include "public_works/adapters/system/system_clock.h"
 #include "public_works/adapters/system/system_random.h"
 #include "runtime/wal_record.h"
@@ -138,6 +137,16 @@ KnownEnd known_end(FileSystem& files, const std::string& wal, const public_works
   return known;
 }
 
+// One that is damaged, or another log's, is of no use: then only what is there from position 1 on can be proven.
+Result<std::optional<RetiredBeginning>> beginning_of(FileSystem& files, const DataDirectory& from,
+                                                     const public_works::LogIdentity& log) {
+  auto beginning = read_beginning(files, from);
+  if (!beginning && beginning.error().code != ErrorCode::corrupt) return beginning;
+  if (!beginning || !*beginning) return std::nullopt;
+  const public_works::LogIdentity& told = (*beginning)->base.log;
+  return told.store == log.store && told.timeline == log.timeline ? beginning : std::nullopt;
+}
+
 std::string text_of(const Json& json, std::string_view key) {
   const Json* member = json.find(key);
   return member == nullptr ? std::string() : std::string(member->as_string().value_or(""));
@@ -153,9 +162,6 @@ Result<Json> repair_store(const RepairOptions& options) {
   TRY(refuse_backup(files, from));
   TRY(const Json damage, damage_of(options.data_directory));
   TRY(const auto lock, hold_still(files, from));
-  if (const auto base = public_works::read_log_base(files, from.wal()); base && *base) {
-    return std::unexpected(beginning_retired(options.data_directory, (*base)->chain.position() + 1));
-  }
   TRY(StagedDirectory staged, StagedDirectory::create(files, options.target, options.data_directory));
 
   TRY(const public_works::LogIdentity old, public_works::read_identity(files, from.wal()));
@@ -165,10 +171,15 @@ Result<Json> repair_store(const RepairOptions& options) {
   public_works::FollowOptions how;
   how.store = old.store;
   how.known = known.slots;
+  TRY(const auto beginning, beginning_of(files, from, old));
+  if (beginning) {
+    how.begin = beginning->base.chain;
+    TRY(copy.begin_behind(*beginning));
+  }
   TRY(auto followed,
       public_works::follow_log(files, from.wal(), how, [&](const FollowedBatch& next) { return copy.take(next); }));
   const std::uint64_t position = followed.chain.position();
-  if (position == 0) {
+  if (position == how.begin.position()) {
     return fail(
         ErrorCode::corrupt,
         fmt::format("nothing in {} is sound: {} at offset {}: {}; restore a backup (`symphainy backup restore`)",
@@ -177,6 +188,7 @@ Result<Json> repair_store(const RepairOptions& options) {
                     text_of(damage, "reason")),
         "nothing_sound");
   }
+  if (beginning) TRY(copy.take_snapshots(position));
   LostRecords lost(position);
   TRY(lost.write(files, followed, staged.path() + "/" + kListName));
   TRY(copy.append(followed.chain,
@@ -187,6 +199,7 @@ Result<Json> repair_store(const RepairOptions& options) {
                    .earlier = lost.earlier().empty() ? copy.earlier() : lost.earlier()},
                   old.timeline, clock, random));
   TRY(copy.finish());
+  if (beginning) TRY(check_goes_on(files, {staged.path()}));
   TRY(staged.commit());
   Json account = lost.account(known.position, staged.target() + "/" + kListName);
   account["events_left_behind"] = copy.events_left_behind();

@@ -22,12 +22,6 @@ struct Candidate {
   std::uint64_t bytes = 0;
 };
 
-/// Somebody who needs the log from this position on.
-struct Hold {
-  std::string what;
-  std::uint64_t position = 0;
-};
-
 std::string name_of(const Candidate& candidate) {
   return candidate.segment.path.substr(candidate.segment.path.rfind('/') + 1);
 }
@@ -41,6 +35,17 @@ Json segment_json(const Candidate& candidate) {
 
 std::string hold_path(const DataDirectory& directory) {
   return directory.root + "/history.lock";
+}
+
+std::uint64_t first_batch(const public_works::ExecutionRow& row) {
+  return row.batches.empty() ? row.accepted_position : row.batches.front();
+}
+
+// One that has published nothing yet has no cursor.
+Result<std::map<std::string, std::uint64_t>> publishers(public_works::StateStore& state) {
+  TRY(auto cursors, state.cursors());
+  cursors.try_emplace(kNdjsonPublisher, 0);
+  return cursors;
 }
 
 class Round {
@@ -131,7 +136,7 @@ class Round {
   // What of the candidates nobody needs; who needs the rest.
   Result<std::vector<Candidate>> held_back(std::vector<Candidate> candidates) {
     if (candidates.empty()) return candidates;
-    TRY(auto holds, cheap_holds());
+    TRY(auto holds, needs_of_history(parts_.state));
     if (!floor_) {
       TRY(floor_, snapshot_floor(before_all(holds) > candidates.front().segment.last_position));
     }
@@ -163,34 +168,6 @@ class Round {
       TRY(good, snapshots_.good(parts_.log));
     }
     return good.empty() ? 0 : good.back().position;
-  }
-
-  Result<std::vector<Hold>> cheap_holds() {
-    std::vector<Hold> holds;
-    TRY(const std::uint64_t folded, parts_.state.position());
-    holds.push_back({"projections", folded + 1});
-    TRY(const auto live, parts_.state.live_executions());
-    if (!live.empty()) holds.push_back({"executions under way", first_batch(live.front())});
-    TRY(const auto cursors, publishers());
-    for (const auto& [publisher, cursor] : cursors) {
-      public_works::EventFilter pending;
-      pending.after_position = cursor;
-      pending.limit = 1;
-      TRY(const auto events, parts_.state.list_events(pending));
-      if (!events.empty()) holds.push_back({"publisher " + publisher, events.front().position});
-    }
-    return holds;
-  }
-
-  static std::uint64_t first_batch(const public_works::ExecutionRow& row) {
-    return row.batches.empty() ? row.accepted_position : row.batches.front();
-  }
-
-  // One that has published nothing yet has no cursor.
-  Result<std::map<std::string, std::uint64_t>> publishers() {
-    TRY(auto cursors, parts_.state.cursors());
-    cursors.try_emplace(kNdjsonPublisher, 0);
-    return cursors;
   }
 
   Result<void> archive(const std::vector<Candidate>& candidates) {
@@ -236,6 +213,23 @@ class Round {
 };
 
 }  // namespace
+
+Result<std::vector<Hold>> needs_of_history(public_works::StateStore& state) {
+  std::vector<Hold> holds;
+  TRY(const std::uint64_t folded, state.position());
+  holds.push_back({"projections", folded + 1});
+  TRY(const auto live, state.live_executions());
+  if (!live.empty()) holds.push_back({"executions under way", first_batch(live.front())});
+  TRY(const auto cursors, publishers(state));
+  for (const auto& [publisher, cursor] : cursors) {
+    public_works::EventFilter pending;
+    pending.after_position = cursor;
+    pending.limit = 1;
+    TRY(const auto events, state.list_events(pending));
+    if (!events.empty()) holds.push_back({"publisher " + publisher, events.front().position});
+  }
+  return holds;
+}
 
 Result<Json> run_retention(const RetentionParts& parts, const RetentionRound& round) {
   return Round(parts, round).run();

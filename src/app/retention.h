@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "symphainy/error.h"
 #include "symphainy/json.h"
@@ -49,6 +50,14 @@ struct RetentionRound {
 
 /// One round on a store that nobody has open. not_found when there is none.
 [[nodiscard]] Result<Json> retain_once(const RuntimeOptions& options, const RetentionRound& round);
+
+/// Somebody who needs the log from this position on.
+struct Hold {
+  std::string what;
+  std::uint64_t position = 0;
+};
+/// Who does, of a store that is at this state: its projections, executions under way, publishers.
+[[nodiscard]] Result<std::vector<Hold>> needs_of_history(public_works::StateStore& state);
 
 /// Held by a backup for as long as it reads the log: nothing is retired then. `unavailable` when another backup holds
 /// it, or segments are just being retired; nothing when the directory cannot be written to (then nobody can retire

@@ -7,6 +7,9 @@
 #include "app/local_store.h"
 #include "app/retention.h"
 #include "base/try.h"
+#include "public_works/adapters/segment_log/segment_log.h"
+#include "public_works/adapters/system/system_clock.h"
+#include "public_works/adapters/system/system_random.h"
 #include "runtime/state_surface.h"
 
 namespace symphainy::app {
@@ -20,22 +23,57 @@ Error retired(std::uint64_t first_position, std::string message) {
                Json::object({{"first_position", first_position}})};
 }
 
-Result<void> check_needs(FileSystem& files, const DataDirectory& copy, const SegmentLog& log,
-                         const RetiredBeginning& beginning) {
+Result<void> check_needs(FileSystem& files, const DataDirectory& copy, const SegmentLog& log) {
   TRY(const auto state, open_state_for_writing(files, copy, log));
   TRY(runtime::fold_log(log, *state));
-  TRY(const auto needs, needs_of_history(*state));
-  for (const HistoryNeed& need : needs) {
-    if (need.position >= log.first_position()) continue;
-    return std::unexpected(
-        retired(log.first_position(),
-                fmt::format("the log begins at position {}, and a store that is cut off behind position {} could not "
-                            "go on without records that are retired: from position {} on for the {}; {}",
-                            log.first_position(), beginning_end(log), need.position, need.what, kLaterPoint)));
+  TRY(const auto holds, needs_of_history(*state));
+  for (const Hold& hold : holds) {
+    if (hold.position >= log.first_position()) continue;
+    return std::unexpected(retired(
+        log.first_position(),
+        fmt::format("a store that ends there could not go on: {} need the log from position {} on, and it begins at "
+                    "position {} now, what was before is retired; choose a later point, or an earlier backup",
+                    hold.what, hold.position, log.first_position())));
   }
   return {};
 }
 
 }  // namespace
+
+Result<std::optional<RetiredBeginning>> read_beginning(FileSystem& files, const DataDirectory& directory) {
+  TRY(auto base, public_works::read_log_base(files, directory.wal()));
+  if (!base) return std::nullopt;
+  RetiredBeginning beginning{*std::move(base), {}};
+  TRY(beginning.snapshots, Snapshots(files, directory).list(beginning.base.log));
+  return beginning;
+}
+
+bool is_no_use(const Error& error) {
+  return error.code == ErrorCode::corrupt || error.code == ErrorCode::not_found || error.reason == "schema_version";
+}
+
+Error no_snapshot(const RetiredBeginning& beginning, const DataDirectory& from, std::uint64_t position) {
+  const std::uint64_t first = beginning.base.chain.position() + 1;
+  const auto& snapshots = beginning.snapshots;
+  if (!snapshots.empty() && snapshots.back().position > position) {
+    return retired(first, fmt::format("the log in {} begins at position {}: what was before is retired, and known from "
+                                      "position {} on, where the first snapshot is; that is the earliest position that "
+                                      "a store can be made of, not {}",
+                                      from.root, first, snapshots.back().position, position));
+  }
+  return retired(first, fmt::format("the log in {} begins at position {}: what was before is retired, and no snapshot "
+                                    "in {} is good for this release, so a store cannot be made anew of the rest alone; "
+                                    "copy the whole directory while nothing uses it",
+                                    from.root, first, from.snapshots()));
+}
+
+Result<void> check_goes_on(FileSystem& files, const DataDirectory& copy) {
+  public_works::SystemClock clock;
+  public_works::SystemRandom random;
+  TRY(const auto log, SegmentLog::open(files, clock, random, {.directory = copy.wal(), .read_only = true}));
+  auto checked = check_needs(files, copy, *log);
+  for (const char* suffix : {"", "-wal", "-shm"}) TRY(files.remove(copy.state() + suffix));
+  return checked;
+}
 
 }  // namespace symphainy::app

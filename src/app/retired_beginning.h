@@ -33,9 +33,8 @@ struct RetiredBeginning {
 /// beginning.
 [[nodiscard]] Error no_snapshot(const RetiredBeginning& beginning, const DataDirectory& from, std::uint64_t position);
 
-/// Opens the copied store's projections from its snapshot and log, as whoever uses it first will, and leaves none.
+/// Folds the copied store's projections from its snapshot and log, as whoever opens it first will, and leaves none.
 /// not_found, reason kHistoryRetired, when the store would need a record that was retired in order to go on.
-[[nodiscard]] Result<void> check_goes_on(public_works::FileSystem& files, const DataDirectory& copy,
-                                         const RetiredBeginning& beginning);
+[[nodiscard]] Result<void> check_goes_on(public_works::FileSystem& files, const DataDirectory& copy);
 
 }  // namespace symphainy::app

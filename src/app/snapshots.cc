@@ -118,8 +118,10 @@ Result<std::vector<Snapshot>> Snapshots::list(const public_works::LogIdentity& l
   for (const std::string& name : names) {
     const auto position = position_in(name, ".json");
     if (!position) continue;
-    TRY(const std::string text, read_text(files_, directory_.snapshots() + "/" + name));
-    auto snapshot = read_manifest(text, *position, log);
+    const auto text = read_text(files_, directory_.snapshots() + "/" + name);
+    if (!text && text.error().code == ErrorCode::not_found) continue;  // its owner took another one meanwhile
+    if (!text) return std::unexpected(text.error());
+    auto snapshot = read_manifest(*text, *position, log);
     if (!snapshot) continue;
     snapshot->path = directory_.snapshots() + "/" + name_of(*position) + ".db";
     found.push_back(*std::move(snapshot));

@@ -218,10 +218,10 @@ Result<void> StoreCopy::begin_behind(const RetiredBeginning& beginning) {
 
 Result<void> StoreCopy::take(const public_works::FollowedBatch& next) {
   TRY(log_.add(next));
-  for (const Snapshot& snapshot : beginning_ ? beginning_->snapshots : std::vector<Snapshot>()) {
-    const bool reached =
-        snapshot.position == next.batch.last_position() && snapshot.store_hash == next.batch.store_hash;
-    if (reached) reached_.push_back(snapshot);
+  if (beginning_) {
+    std::ranges::copy_if(beginning_->snapshots, std::back_inserter(reached_), [&](const Snapshot& snapshot) {
+      return snapshot.position == next.batch.last_position() && snapshot.store_hash == next.batch.store_hash;
+    });
   }
   return named_.read(next.batch, [this](const NamedByLog::Artifact& artifact) { return take_artifact(artifact); });
 }

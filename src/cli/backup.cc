@@ -22,7 +22,7 @@ struct RestoreArguments {
 Result<int> create(Invocation& invocation, const std::string& directory) {
   TRY(const app::Configuration configuration, invocation.configuration());
   const auto made = app::create_backup(configuration.data_directory, directory);
-  if (!made && made.error().code == ErrorCode::not_found)
+  if (!made && made.error().code == ErrorCode::not_found && made.error().reason.empty())
     return std::unexpected(no_store(configuration.data_directory));
   if (!made) return std::unexpected(made.error());
   invocation.out().json_line(*made);

@@ -177,7 +177,7 @@ Result<int> repair(Invocation& invocation, const RepairArguments& arguments) {
   if (arguments.actor) flags.emplace("actor", *arguments.actor);
   TRY(const app::Configuration configuration, invocation.configuration(std::move(flags)));
   const auto repaired = app::repair_store({configuration.data_directory, arguments.directory, who_asks(configuration)});
-  if (!repaired && repaired.error().code == ErrorCode::not_found)
+  if (!repaired && repaired.error().code == ErrorCode::not_found && repaired.error().reason.empty())
     return std::unexpected(no_log(configuration.data_directory));
   if (!repaired) return std::unexpected(repaired.error());
   invocation.out().json_line(*repaired);

@@ -123,7 +123,7 @@ TEST_F(BackupRefusal, ABackupIsNotOpenedAsAStore) {
   EXPECT_TRUE(files_of("backup") == before);
 }
 
-TEST_F(BackupRefusal, ALogWhoseBeginningWasRetiredIsNotCopied) {
+TEST_F(BackupRefusal, OfARetiredBeginningThatNoSnapshotKnows) {
   execute_all("data", 7, 160);
   {
     public_works::PosixFileSystem files;
@@ -139,10 +139,13 @@ TEST_F(BackupRefusal, ALogWhoseBeginningWasRetiredIsNotCopied) {
     ASSERT_FALSE(retired->empty()) << "there was one segment only";
     ASSERT_TRUE((*log)->close());
   }
-  expect_refused({"backup", "create", "--data", "data", "new"}, 1,
-                 {"the log in data begins at position", "is retired"});
+  const std::vector<std::string> said{"the log in data begins at position", "no snapshot in data/snapshots is good"};
+  expect_refused({"backup", "create", "--data", "data", "new"}, 1, said);
+  flip("data/wal/head", 8);  // beside the batches: all of them are sound
+  flip("data/wal/head", 4'104);
+  expect_refused({"wal", "repair", "--data", "data", "new"}, 1, said);
   flip(segment_of("data"), 12'400);
-  expect_refused({"wal", "repair", "--data", "data", "new"}, 1, {"the log in data begins at position", "is retired"});
+  expect_refused({"wal", "repair", "--data", "data", "new"}, 3, {"nothing in data is sound"});
   expect_nothing_made();
 }
 

@@ -140,7 +140,11 @@ Result<FollowedLog> follow_log(FileSystem& files, const std::string& directory, 
                                const std::function<Result<void>(const FollowedBatch&)>& visit) {
   TRY(const std::vector<std::string> paths, segment_paths(files, directory));
   Follower follower(options, visit);
-  for (const std::string& path : paths) TRY(follower.segment(files, path));
+  for (const std::string& path : paths) {
+    const auto first = parse_segment_name(std::string_view(path).substr(path.rfind('/') + 1));
+    if (first && *first <= options.begin.position()) continue;  // it was being removed when a crash came
+    TRY(follower.segment(files, path));
+  }
   return std::move(follower.found);
 }
 
@@ -165,6 +169,13 @@ Result<LogIdentity> read_identity(FileSystem& files, const std::string& director
   if (const auto header = SegmentHeader::decode(bytes)) return LogIdentity{header->store, header->timeline};
   TRY(const KnownHead head, read_durable_head(files, directory));
   return LogIdentity{head.newest.store, head.newest.timeline};
+}
+
+Result<void> LogCopier::begin_behind(const LogBase& base) {
+  TRY(files_.create_directories(directory_));
+  position_ = base.chain.position();
+  store_hash_ = base.chain.store_hash();
+  return write_log_base(files_, directory_, {identity_, base.chain, base.restored});
 }
 
 Result<void> LogCopier::add(const FollowedBatch& next) {

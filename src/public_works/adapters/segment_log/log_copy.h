@@ -17,6 +17,7 @@
 #include "public_works/abstractions/file_system.h"
 #include "public_works/abstractions/random.h"
 #include "public_works/adapters/segment_log/durable_head.h"
+#include "public_works/adapters/segment_log/log_base.h"
 
 namespace symphainy::public_works {
 
@@ -43,7 +44,7 @@ struct FollowedSegment {
 
 struct FollowedLog {
   base::LogChain chain;                   ///< behind the last batch that was followed
-  std::vector<FollowedSegment> segments;  ///< all that there are
+  std::vector<FollowedSegment> segments;  ///< all but those that were retired
 };
 
 /// Visits the batches that follow each other from the beginning on, wherever the segments have them; ends before the
@@ -70,6 +71,8 @@ class LogCopier {
   LogCopier(FileSystem& files, std::string directory, LogIdentity identity)
       : files_(files), directory_(std::move(directory)), identity_(identity) {}
 
+  /// The copy begins behind the base, whoever's it was, and says so. Before anything else.
+  [[nodiscard]] Result<void> begin_behind(const LogBase& base);
   /// The batch that follows those given before.
   [[nodiscard]] Result<void> add(const FollowedBatch& next);
   /// A new batch behind them. `chain` is where they end, and moves on.

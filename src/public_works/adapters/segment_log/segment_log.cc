@@ -33,6 +33,9 @@ Result<std::optional<KnownHead>> find_head(FileSystem& files, const std::string&
   if (!found) return std::nullopt;
   TRY(const auto segments, segment_paths(files, directory));
   if (segments.empty()) return std::nullopt;
+  // A process may just have created the log, head first, between the two looks.
+  head = read_durable_head(files, directory);
+  if (head) return *head;
   return fail(ErrorCode::corrupt,
               fmt::format("{}/head is missing although there are segments; nothing was changed", directory));
 }
