@@ -13,8 +13,8 @@ namespace symphainy::bench {
 
 inline constexpr std::size_t kRawFileBytes = 32 * 1024 * 1024;
 
-/// A file of that size, synced. Of zeros that were written, so that writing into it changes no metadata; or of room that
-/// was only taken, as everything is that is written for the first time.
+/// A file of that size, synced. Of zeros that were written, so that writing into it changes no metadata; or of room
+/// that was only taken, as everything is that is written for the first time.
 class RawFile {
  public:
   enum class Blocks { written, fresh };

@@ -138,8 +138,16 @@ Task<Result<void>> RuntimeNode::open_partition() {
 
 Result<void> RuntimeNode::register_intent(IntentSupport support, std::string domain_service, std::string handler_name,
                                           IntentHandler handler) {
-  return run_and_wait(
+  {
+    const std::lock_guard lock(mutex_);
+    if (closing_)
+      return fail(ErrorCode::cancelled, "the runtime is closing; register with a newly opened one", "closing");
+    ++in_flight_;  // closing waits for it
+  }
+  auto recorded = run_and_wait(
       record_registration(std::move(support), std::move(domain_service), std::move(handler_name), std::move(handler)));
+  leave();
+  return recorded;
 }
 
 Task<Result<void>> RuntimeNode::record_registration(IntentSupport support, std::string domain_service,
@@ -338,6 +346,7 @@ Result<void> RuntimeNode::close() {
     std::unique_lock lock(mutex_);
     if (closed_) return {};
     closing_ = true;
+    adapters_.log.end_waiting_for_room();
     public_works::wait_for_work(adapters_.partition, lock, idle_, [this] { return in_flight_ == 0; });
     closed_ = true;
   }
@@ -350,7 +359,8 @@ Result<void> RuntimeNode::close() {
   if (surface_) surface_->close();
   for (public_works::Executor* executor : {&adapters_.relay, &adapters_.fold, &adapters_.partition})
     wait_for(*executor);
-  return closed ? drained : closed;
+  if (!closed) return std::unexpected(outcome_unknown(closed.error()));
+  return drained;
 }
 
 }  // namespace symphainy::runtime

@@ -133,11 +133,16 @@ void StateSurface::fold_waiting() {
   if (!folded && folded.error().code == ErrorCode::unavailable && linger_.clock != nullptr) {
     const std::int64_t now_us = linger_.clock->steady_us();
     if (failing_since_us_ == 0) failing_since_us_ = now_us;
-    if (now_us - failing_since_us_ < kPatienceUs) return retry_later();
+    const bool patient = now_us - failing_since_us_ < kPatienceUs;
+    if (patient || folded.error().reason == "no_space") {
+      if (!patient) tell_waiters(folded.error());
+      return retry_later();
+    }
   }
   if (!folded) return fail_for_good(folded.error());
   failing_since_us_ = 0;
   std::unique_lock lock(mutex_);
+  no_space_.reset();
   scheduled_ = timer_set_ = false;
   if (!waiting_.empty()) fold_soon(std::move(lock));  // what came meanwhile gathers again
 }
@@ -181,6 +186,13 @@ void StateSurface::retry_later() {
   });
 }
 
+// A disk that stays full is waited for as long as it takes, but not by those who want an answer.
+void StateSurface::tell_waiters(const Error& error) {
+  const std::lock_guard lock(mutex_);
+  no_space_ = error;
+  changed_.notify_all();
+}
+
 void StateSurface::fail_for_good(const Error& error) {
   {
     const std::lock_guard lock(mutex_);
@@ -200,9 +212,10 @@ Result<void> StateSurface::wait_until(std::uint64_t position) {
     fold_soon(std::move(lock));
     lock = std::unique_lock(mutex_);
   }
-  public_works::wait_for_work(fold_executor_, lock, changed_, [&] { return folded_ >= position || failed_; });
+  public_works::wait_for_work(fold_executor_, lock, changed_,
+                              [&] { return folded_ >= position || failed_ || no_space_; });
   if (folded_ >= position) return {};
-  return std::unexpected(*failed_);
+  return std::unexpected(failed_ ? *failed_ : *no_space_);
 }
 
 }  // namespace symphainy::runtime

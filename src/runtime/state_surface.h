@@ -37,7 +37,8 @@ class StateSurface {
  public:
   /// Called on the fold's executor: after each transaction with the position reached, or once with the error that ended
   /// folding (then the log goes on, but nothing new can be shown until the store is opened again). A store that is only
-  /// unavailable (busy, no space) is asked again for a minute before that, when there is a clock to wait by.
+  /// unavailable is asked again for a minute before that, and one without space for as long as it takes, when there is
+  /// a clock to wait by.
   using OnFolded = std::function<void(Result<std::uint64_t>)>;
   /// When the log goes on behind the store's position, catch_up() comes before anything is handed over.
   [[nodiscard]] static Result<std::unique_ptr<StateSurface>> open(public_works::StateStore& store,
@@ -70,6 +71,7 @@ class StateSurface {
   [[nodiscard]] Result<void> project(const base::LogBatch& batch);
   [[nodiscard]] Result<void> apply();
   void retry_later();
+  void tell_waiters(const Error& error);
   void fail_for_good(const Error& error);
 
   public_works::StateStore& store_;
@@ -83,11 +85,12 @@ class StateSurface {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  DurableBatches waiting_;    // guarded by mutex_, like the next four
+  DurableBatches waiting_;    // guarded by mutex_, like the next five
   std::uint64_t wanted_ = 0;  // the furthest position that anybody waits for
   bool scheduled_ = false;
   bool timer_set_ = false;
   std::optional<Error> failed_;
+  std::optional<Error> no_space_;  // for a while by now
   std::atomic<std::uint64_t> folded_;
 };
 

@@ -17,14 +17,15 @@ void ProjectionHistory::fall_back(Simulator& simulator, bool machine_failed) {
 
 class SimulatedNode::FallibleStateStore final : public public_works::MemoryStateStore {
  public:
-  FallibleStateStore(SimulatedFileSystem& files, ProjectionHistory& history, std::function<bool()> is_out)
-      : files_(files), history_(history), is_out_(std::move(is_out)) {
+  FallibleStateStore(SimulatedFileSystem& files, ProjectionHistory& history, Outages outages)
+      : files_(files), history_(history), outages_(std::move(outages)) {
     for (const StateChanges& changes : history.applied) CHECK(MemoryStateStore::apply(changes));
   }
 
   Result<void> apply(const StateChanges& changes) override {
     if (files_.is_off()) return fail(ErrorCode::io_error, "the machine is off");
-    if (is_out_()) return fail(ErrorCode::unavailable, "the database is busy");
+    if (outages_.state_store()) return fail(ErrorCode::unavailable, "the database is busy");
+    if (outages_.disk_is_full()) return fail(ErrorCode::unavailable, "the disk is full", "no_space");
     TRY(MemoryStateStore::apply(changes));
     history_.applied.push_back(changes);
     return {};
@@ -33,7 +34,7 @@ class SimulatedNode::FallibleStateStore final : public public_works::MemoryState
  private:
   SimulatedFileSystem& files_;
   ProjectionHistory& history_;
-  const std::function<bool()> is_out_;
+  const Outages outages_;
 };
 
 class SimulatedNode::FalliblePublisher final : public public_works::EventPublisher {
@@ -81,7 +82,7 @@ Result<std::unique_ptr<SimulatedNode>> SimulatedNode::open(Simulator& simulator,
                                                   .segment_bytes = options.segment_bytes,
                                                   .writer = &executors.log_writer,
                                                   .background = &executors.log_background}));
-  node->state_ = std::make_unique<FallibleStateStore>(files, projections, outages.state_store);
+  node->state_ = std::make_unique<FallibleStateStore>(files, projections, outages);
   TRY(node->artifacts_,
       public_works::FilesystemArtifactStore::open(files, kArtifacts, public_works::ArtifactAccess::read_write));
   node->publisher_ = std::make_unique<FalliblePublisher>(files, outages.publisher);

@@ -28,6 +28,7 @@ inline constexpr const char* kPublisher = "ndjson";
 /// Outages of what the node depends on beside the disk; asked before each use.
 struct Outages {
   std::function<bool()> state_store;
+  std::function<bool()> disk_is_full;  ///< which the state store's files are on too
   std::function<bool()> publisher;
 };
 

@@ -15,9 +15,11 @@ namespace {
 constexpr std::uint64_t kMostLives = 6;
 constexpr std::uint64_t kLongestLifeOperations = 500;  // of the disk
 constexpr std::int64_t kLongestLifeUs = 2'000'000;
+constexpr std::int64_t kVeryLongLifeUs = 200'000'000;
 constexpr std::int64_t kLongestQuietUs = 3'600'000'000;
 constexpr std::int64_t kFirstOutageUs = 300'000;
 constexpr std::int64_t kLongestOutageUs = 200'000;
+constexpr std::int64_t kVeryLongOutageUs = 100'000'000;  // longer than the runtime waits for most things
 constexpr std::int64_t kLongestAfterFailureUs = 50'000;
 constexpr std::int64_t kHourUs = 3'600'000'000;
 
@@ -119,7 +121,7 @@ class World {
 
   void draw_outage() {
     const std::int64_t from = simulator_.clock().steady_us() + time_below(kFirstOutageUs);
-    const std::int64_t duration = 1 + time_below(kLongestOutageUs);
+    const std::int64_t duration = 1 + time_below(simulator_.one_in(10) ? kVeryLongOutageUs : kLongestOutageUs);
     switch (simulator_.below(5)) {
       case 0:
         return outage("disk_full", is_full_, from, duration);
@@ -164,17 +166,19 @@ class World {
 
   void live() {
     draw_faults();
-    if (auto node = open_node()) work(std::move(node), simulator_.clock().steady_us() + time_below(kLongestLifeUs));
+    const std::int64_t time = time_below(simulator_.one_in(10) ? kVeryLongLifeUs : kLongestLifeUs);
+    if (auto node = open_node()) work(std::move(node), simulator_.clock().steady_us() + time);
     restart();
     look_at_the_log();
   }
 
   // Nothing when a fault ended it already.
   std::unique_ptr<SimulatedNode> open_node() {
-    auto node = SimulatedNode::open(
-        simulator_, files_, executors_, projections_,
-        {.state_store = [this] { return state_store_is_out_; }, .publisher = [this] { return publisher_is_out_; }},
-        options_);
+    auto node = SimulatedNode::open(simulator_, files_, executors_, projections_,
+                                    {.state_store = [this] { return state_store_is_out_; },
+                                     .disk_is_full = [this] { return is_full_; },
+                                     .publisher = [this] { return publisher_is_out_; }},
+                                    options_);
     if (node) {
       ++report_.counts["opened"];
       auto registered = workload_.register_handlers((*node)->runtime());
@@ -208,6 +212,10 @@ class World {
     // Closing goes on with what has begun; whoever asked hears of it, unless the process is dead.
     node.reset();
     workload_.runtime_is_gone();
+    if (faults_.machine_fails && !files_.is_off()) {
+      ++report_.counts["machine_failed_closed"];
+      files_.power_off();
+    }
   }
 
   void restart() {
@@ -262,6 +270,9 @@ class World {
     if (!workload_.is_done()) violation("I14", "clients still wait for answers an hour after the faults stopped");
     if (const auto closed = node->runtime().close(); !closed)
       violation("I14", "without faults the node does not close: " + closed.error().message);
+    // What counts is what is on the disk.
+    files_.power_off();
+    files_.restart(true);
     check(*node);
   }
 

@@ -20,9 +20,9 @@ TEST(Simulation, TwoHundredSeedsKeepEveryInvariantAndMeetEveryFault) {
     }
   }
   EXPECT_GT(counts["acknowledged"], kSeeds * 20) << "too little was done to say anything";
-  for (const char* fault :
-       {"clock_jumped", "disk_full", "machine_failed", "name_error", "no_space", "not_opened", "power_off_in_operation",
-        "process_killed", "publisher_down", "stalled", "state_store_busy", "sync_error", "write_error"}) {
+  for (const char* fault : {"clock_jumped", "disk_full", "machine_failed", "machine_failed_closed", "name_error",
+                            "no_space", "not_opened", "power_off_in_operation", "process_killed", "publisher_down",
+                            "stalled", "state_store_busy", "sync_error", "write_error"}) {
     EXPECT_GE(counts[fault], 5U) << fault;
   }
   EXPECT_GE(counts["resumed"], 20U) << "executions that an earlier process left";

@@ -72,6 +72,9 @@ class EventLog {
   /// An error (`unavailable`) while there is only room for ending what has begun: nothing new should be begun. It goes
   /// away by itself when there is room again. Any thread.
   [[nodiscard]] virtual Result<void> room() const { return {}; }
+  /// Somebody wants to end: when there is no room even for what has begun, the log stops instead of waiting for it. Any
+  /// thread.
+  virtual void end_waiting_for_room() {}
   [[nodiscard]] virtual const LogRecovery& recovery() const = 0;
   /// Waits for what was appended, records the durable head, and stops. Idempotent; the destructor does the same.
   virtual Result<void> close() = 0;

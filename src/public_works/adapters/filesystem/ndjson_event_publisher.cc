@@ -92,6 +92,7 @@ Result<void> NdjsonEventPublisher::append(const StreamName& name, Stream& stream
     // anew.
     static_cast<void>(stream.file->truncate(stream.size));
     streams_.erase(name);
+    settled_.erase(name);
     return written;
   }
   stream.directory_synced = true;
@@ -119,8 +120,7 @@ Result<NdjsonEventPublisher::Stream*> NdjsonEventPublisher::touch(const StreamNa
   return &found->second;
 }
 
-Result<NdjsonEventPublisher::Stream> NdjsonEventPublisher::recover(const StreamName& name,
-                                                                   std::unique_ptr<File> file) const {
+Result<NdjsonEventPublisher::Stream> NdjsonEventPublisher::recover(const StreamName& name, std::unique_ptr<File> file) {
   TRY(const FileStat found, file->stat());
   TRY(const std::uint64_t text_end, end_of_text(*file, found.size));
   TRY(const std::uint64_t end, line_start_before(*file, text_end));
@@ -140,7 +140,7 @@ Result<NdjsonEventPublisher::Stream> NdjsonEventPublisher::recover(const StreamN
   // Whoever wrote this may have died before it was synced, or after a sync that failed: until it is written again and
   // synced, the mark may only be in the page cache.
   const bool existed = found.size > 0;
-  if (existed) {
+  if (existed && !settled_.contains(name)) {
     const std::uint64_t begin = end - std::min<std::uint64_t>(end, kUnsyncedBytes);
     std::string tail;
     TRY(file->read_at(begin, static_cast<std::size_t>(end - begin), tail));
@@ -148,6 +148,7 @@ Result<NdjsonEventPublisher::Stream> NdjsonEventPublisher::recover(const StreamN
     TRY(file->sync_data());
     TRY(files_.sync_directory(directory_of(name)));
   }
+  settled_.insert(name);
   return Stream{.file = std::move(file), .size = end, .mark = std::move(mark), .directory_synced = existed};
 }
 

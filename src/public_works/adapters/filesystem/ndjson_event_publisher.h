@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 
@@ -39,7 +40,7 @@ class NdjsonEventPublisher final : public EventPublisher {
   [[nodiscard]] std::string directory_of(const StreamName& stream) const;
   [[nodiscard]] std::string path_of(const StreamName& stream) const;
   [[nodiscard]] Result<Stream*> touch(const StreamName& name, OpenMode mode);
-  [[nodiscard]] Result<Stream> recover(const StreamName& name, std::unique_ptr<File> file) const;
+  [[nodiscard]] Result<Stream> recover(const StreamName& name, std::unique_ptr<File> file);
   [[nodiscard]] Result<void> append(const StreamName& name, Stream& stream, std::string_view lines);
   void make_room();
 
@@ -48,6 +49,7 @@ class NdjsonEventPublisher final : public EventPublisher {
   const std::size_t max_open_files_;
   std::uint64_t uses_ = 0;
   std::map<StreamName, Stream> streams_;
+  std::set<StreamName> settled_;  // all that they hold is on the disk: an earlier process left it so, or this one did
 };
 
 }  // namespace symphainy::public_works

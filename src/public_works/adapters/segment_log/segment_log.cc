@@ -16,7 +16,7 @@ constexpr std::int64_t kIdleBeforeHeadUs = 10'000;
 constexpr std::int64_t kRoomIntervalUs = 100'000;
 // With so much at each sync, on average, zeros written ahead cost more than they spare.
 constexpr std::uint64_t kMuchAtOnceBytes = 512 * 1024;
-constexpr std::size_t kZeroPieceBytes = 1024 * 1024;
+constexpr std::size_t kPieceBytes = 1024 * 1024;
 
 base::Uuid new_uuid(Clock& clock, Random& random) {
   std::array<char, 16> noise{};
@@ -47,25 +47,31 @@ Result<void> clear_what_is_torn(FileSystem& files, const LogScan& scan) {
   TRY(const auto file, files.open(last.path, OpenMode::read_write));
   for (const std::uint64_t offset : scan.torn_head_slots)
     TRY(file->write_at(offset, std::string(kHeadSlotBytes, '\0')));
-  for (std::uint64_t done = 0; done < scan.torn_bytes; done += kZeroPieceBytes) {
-    const std::string zeros(std::min<std::uint64_t>(kZeroPieceBytes, scan.torn_bytes - done), '\0');
+  for (std::uint64_t done = 0; done < scan.torn_bytes; done += kPieceBytes) {
+    const std::string zeros(std::min<std::uint64_t>(kPieceBytes, scan.torn_bytes - done), '\0');
     TRY(file->write_at(last.end_offset + done, zeros));
   }
   return file->sync_data();
 }
 
-// Makes sure that what lies beyond the head is on the disk before anything builds on it. The process before may have
-// died between write and sync, or after a sync that failed: then it is read although it never reached the disk, and
-// only what is written again is synced.
-Result<void> write_again(File& file, const ScannedSegment& segment, std::uint64_t head_position) {
-  const auto behind = std::ranges::upper_bound(segment.marks, head_position + 1, {}, &PositionMark::position);
-  std::uint64_t offset = behind == segment.marks.begin() ? kSegmentBatchesOffset : std::prev(behind)->offset;
+Result<void> write_again(File& file, std::uint64_t from, std::uint64_t to) {
   std::string piece;
-  for (; offset < segment.end_offset; offset += piece.size()) {
-    const std::uint64_t length = std::min<std::uint64_t>(kZeroPieceBytes, segment.end_offset - offset);
-    TRY(file.read_at(offset, static_cast<std::size_t>(length), piece));
+  for (std::uint64_t offset = from; offset < to; offset += piece.size()) {
+    TRY(file.read_at(offset, static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, to - offset)), piece));
     TRY(file.write_at(offset, piece));
   }
+  return {};
+}
+
+// Makes sure that what was read beyond the head is on the disk before anything builds on it. The process before may
+// have died between write and sync, or after a sync that failed: then it is read although it never reached the disk,
+// and only what is written again is synced. The head's slots too, and the zeros up to the file's end: they may have
+// been written over something torn.
+Result<void> write_again(File& file, const ScannedSegment& segment, std::uint64_t head_position) {
+  const auto behind = std::ranges::upper_bound(segment.marks, head_position + 1, {}, &PositionMark::position);
+  const std::uint64_t from = behind == segment.marks.begin() ? kSegmentBatchesOffset : std::prev(behind)->offset;
+  TRY(write_again(file, kSegmentHeadOffsets.front(), kSegmentBatchesOffset));
+  TRY(write_again(file, from, segment.size));
   return file.sync_data();
 }
 
@@ -131,7 +137,8 @@ Result<void> SegmentLog::recover(LogScan scan, const HeadSlot& head) {
   } else {
     TRY(current_file_, files_.open(segments_.back().path, OpenMode::read_write));
     current_offset_ = scan.segments.back().end_offset;
-    TRY(write_again(*current_file_, scan.segments.back(), head.position));
+    // A log that was closed has nothing beyond its head.
+    if (!head.closed) TRY(write_again(*current_file_, scan.segments.back(), head.position));
     // Nor may its name have been synced.
     TRY(files_.sync_directory(options_.directory));
     if (!scan.leftovers.empty()) TRY(remove_leftovers(scan.leftovers));
@@ -140,6 +147,7 @@ Result<void> SegmentLog::recover(LogScan scan, const HeadSlot& head) {
   TRY(store_head());  // not closed any more, before anything is written behind it
   if (!scan.began_at_chain_file && scan.segments.size() > 1) TRY(store_chain(scan.chain_before_last));
   open_ = std::make_shared<bool>(true);
+  open_token_ = open_;
   return {};
 }
 
@@ -174,14 +182,14 @@ Result<AppendReceipt> SegmentLog::append(std::vector<base::RecordDraft> drafts) 
   random_.fill(salts);
   {
     const std::lock_guard lock(queue_mutex_);
-    if (stopped_) return fail(ErrorCode::stopped, "the log has stopped: " + stopped_->message);
-    if (closing_) return fail(ErrorCode::stopped, "the log is closed");
+    TRY(takes_more());
   }
   auto batch = std::make_shared<base::LogBatch>(stamper_->stamp(std::move(drafts), clock_.wall_us(), salts));
   const AppendReceipt receipt{batch->first_position(), batch->last_position(), batch->records.back().time_us};
   bool wakes = false;
   {
     const std::lock_guard lock(queue_mutex_);
+    TRY(takes_more());  // it may have been closed meanwhile: then nobody would write it, or say so
     queue_.push_back(std::move(batch));
     wakes = !std::exchange(scheduled_, true);
   }
@@ -189,17 +197,23 @@ Result<AppendReceipt> SegmentLog::append(std::vector<base::RecordDraft> drafts) 
   return receipt;
 }
 
+Result<void> SegmentLog::takes_more() const {
+  if (stopped_) return fail(ErrorCode::stopped, "the log has stopped: " + stopped_->message);
+  if (closing_) return fail(ErrorCode::stopped, "the log is closed");
+  return {};
+}
+
 // --- on the writer's strand
 // ------------------------------------------------------------------------------------------------
 
 void SegmentLog::post(Step step) {
-  options_.writer->post([this, step, open = std::weak_ptr(open_)] {
+  options_.writer->post([this, step, open = open_token_] {
     if (!open.expired()) (this->*step)();
   });
 }
 
 void SegmentLog::post_at(std::int64_t steady_us, Step step) {
-  options_.writer->post_at(steady_us, [this, step, open = std::weak_ptr(open_)] {
+  options_.writer->post_at(steady_us, [this, step, open = open_token_] {
     if (!open.expired()) (this->*step)();
   });
 }
@@ -282,7 +296,7 @@ void SegmentLog::prepare_next_segment() {
   if (std::exchange(preparing_, true)) return;
   const bool much_at_once = current_offset_ > kMuchAtOnceBytes * std::max<std::uint64_t>(groups_here_, 1);
   const auto fill = much_at_once ? SegmentPreparer::Fill::room_only : SegmentPreparer::Fill::zeros;
-  preparer_.start(*options_.background, fill, [this, writer = options_.writer, open = std::weak_ptr(open_)] {
+  preparer_.start(*options_.background, fill, [this, writer = options_.writer, open = open_token_] {
     writer->post([this, open] {
       if (!open.expired()) on_prepared();
     });
@@ -298,15 +312,11 @@ void SegmentLog::on_prepared() {
     if (!unwritten_.empty()) write_waiting();
     return;
   }
+  if (stopped_) return;
   const Error& error = prepared->error();
   tell_room(error);
-  bool closing = false;
-  {
-    const std::lock_guard lock(queue_mutex_);
-    closing = closing_;
-  }
   // What has begun waits for room when the other half of the segment was not enough: it is neither lost nor unknown.
-  if (!unwritten_.empty() && (closing || error.code != ErrorCode::unavailable)) return stop(error);
+  if (!unwritten_.empty() && (ending_ || error.code != ErrorCode::unavailable)) return stop(error);
   post_at(clock_.steady_us() + kRoomIntervalUs, &SegmentLog::prepare_again);
 }
 
@@ -386,8 +396,10 @@ void SegmentLog::write_closed_head() {
 
 Result<void> SegmentLog::close() {
   if (options_.read_only) return {};
+  end_waiting_for_room();
   std::unique_lock lock(queue_mutex_);
-  if (open_ && !std::exchange(closing_, true)) {
+  const bool was_opened = open_token_.use_count() > 0;
+  if (was_opened && !std::exchange(closing_, true)) {
     wait_for_work(*options_.writer, lock, queue_changed_, [this] { return !scheduled_ || stopped_; });
     lock.unlock();
     post(&SegmentLog::write_closed_head);

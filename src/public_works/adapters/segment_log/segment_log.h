@@ -53,6 +53,7 @@ class SegmentLog final : public EventLog {
   /// The next segment is prepared when this one is half full. While that fails, the other half is kept for ending what
   /// has begun, and then what has begun waits; it is tried again ten times a second.
   [[nodiscard]] Result<void> room() const override;
+  void end_waiting_for_room() override { ending_ = true; }
   [[nodiscard]] const LogRecovery& recovery() const override { return recovery_; }
   Result<void> close() override;
 
@@ -79,6 +80,8 @@ class SegmentLog final : public EventLog {
   [[nodiscard]] Result<void> recover(LogScan scan, const HeadSlot& head);
   [[nodiscard]] Result<void> create_segment(std::unique_ptr<File> file, const base::Digest& previous_hash,
                                             std::uint64_t first_position);
+
+  [[nodiscard]] Result<void> takes_more() const;
 
   using Step = void (SegmentLog::*)();
   void post(Step step);
@@ -131,6 +134,9 @@ class SegmentLog final : public EventLog {
   std::int64_t last_write_us_ = 0;
   std::string buffer_;
   std::shared_ptr<bool> open_;  // from the end of recovery until it is closed: what was posted before is void then
+
+  std::weak_ptr<bool> open_token_;    // of open_; never changed after recovery, so that any thread may copy it
+  std::atomic<bool> ending_ = false;  // nothing waits for room any more
 
   mutable std::mutex room_mutex_;
   std::optional<Error> no_room_;       // guarded by room_mutex_

@@ -52,7 +52,8 @@ Result<std::unique_ptr<File>> SegmentPreparer::prepare(Fill fill) {
 
 Result<std::unique_ptr<File>> SegmentPreparer::create(Fill fill) {
   TRY(auto file, files_.open(path_, OpenMode::create_new));
-  if (fill == Fill::room_only) TRY(file->allocate(bytes_));
+  // First, so that a disk without room says so before it is filled up.
+  TRY(file->allocate(bytes_));
   const std::string zeros(std::min<std::uint64_t>(bytes_, 1024 * 1024), '\0');
   for (std::uint64_t offset = 0; fill == Fill::zeros && offset < bytes_; offset += zeros.size()) {
     TRY(file->write_at(offset,

@@ -84,7 +84,7 @@ class SqliteDatabase {
   };
   /// Moves pages from the write-ahead log into the database; a reader in the way is not waited for.
   [[nodiscard]] Result<Checkpoint> checkpoint();
-  /// The same, and waits a few milliseconds for those who still read from the write-ahead log, so that it can start
+  /// The same, and waits up to 50 ms for those who still read from the write-ahead log, so that it can start
   /// over; whoever begins to read meanwhile is not held up. False: somebody reads on.
   [[nodiscard]] Result<bool> checkpoint_and_start_over();
   /// The same, and cuts the write-ahead log to nothing when no reader is in the way.
