@@ -172,6 +172,8 @@ class Checks(unittest.TestCase):
     def test_a_promise_that_rests_on_a_test_that_does_not_exist_is_refused(self):
         self.write("docs/reliability.md", "| Promise | Held up by |\n|---|---|\n| It holds. | `Clock.IsGone` |\n")
         self.refuses("docs.py", "docs/reliability.md:3: rests on Clock.IsGone")
+        self.write("docs/reliability.md", "| Promise | Held up by |\n|---|---|\n| It holds. | nothing |\n")
+        self.refuses("docs.py", "docs/reliability.md:3: this promise names no test")
 
     def test_a_header_that_does_not_compile_alone_is_refused_again_and_again(self):
         self.write("src/base/bytes.h", "#pragma once\ninline std::size_t size() { return 0; }\n")

@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "symphainy/intent.h"
+
 #include "base/try.h"
 #include "crash/store_checker.h"
 
@@ -99,9 +101,16 @@ void HistoryCheck::check_bindings() {
   once(facts_.by_intent, "intent id");
 }
 
+bool may_be_a_tenant(const std::string& name) {
+  const Intent intent = Intent::create("any", name, "any", "any", {"any", "any"});
+  return std::ranges::none_of(validate(intent),
+                              [](const symphainy::Violation& rule) { return rule.pointer == "/tenant_id"; });
+}
+
 void HistoryCheck::check_acknowledged(const ClientOperation& operation) {
   if (operation.execution_id.empty()) {
-    if (operation.status == "rejected") return;
+    // Without a tenant that a record may have, nothing is promised.
+    if (operation.status == "rejected" && !may_be_a_tenant(operation.tenant)) return;
     return broken("I1", named(operation) + ": answered without an execution");
   }
   const auto found = facts_.executions.find(operation.execution_id);
@@ -146,8 +155,12 @@ void HistoryCheck::check_body(const ClientOperation& operation, const ExecutionF
     return broken("I3", fmt::format("{}: answered with execution {} of intent {}", named(operation), row.execution_id,
                                     row.intent_id));
   }
-  if (row.intent_type == operation.intent_type && execution.parameters == operation.parameters) return;
   const bool own = row.intent_id == operation.intent_id;
+  if (row.intent_type == operation.intent_type && execution.parameters == operation.parameters) {
+    if (!own || operation.intent.empty() || execution.intent == operation.intent) return;
+    return broken("I1", fmt::format("{}: execution {} has not the intent that was submitted, byte for byte: {}",
+                                    named(operation), row.execution_id, execution.intent.substr(0, 400)));
+  }
   broken(own ? "I1" : "I3", fmt::format("{}: execution {} has another body: {} {}", named(operation), row.execution_id,
                                         row.intent_type, execution.parameters.substr(0, 200)));
 }

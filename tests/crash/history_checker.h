@@ -36,6 +36,7 @@ struct ClientOperation {
   std::string intent_id;
   std::string intent_type;
   std::string parameters;  ///< canonical JSON
+  std::string intent;      ///< all of it, canonical JSON, when the client chose every member; empty: not compared
   Outcome outcome = Outcome::unknown;
   // Of an acknowledged one:
   std::string execution_id;  ///< empty: refused before anything could be recorded

@@ -54,6 +54,19 @@ TEST(HistoryChecker, I1AnAcknowledgedIntentIsAnotherOneInTheLog) {
   EXPECT_EQ(story.broken(), Broken{"I1"});
 }
 
+TEST(HistoryChecker, I1AMemberOfTheIntentIsAnotherOneInTheLog) {
+  Story story;
+  story.operation("intent-a").intent = R"({"actor":{"id":"somebody else","type":"user"}})";
+  EXPECT_EQ(story.broken(), Broken{"I1"});
+}
+
+TEST(HistoryChecker, I1ARejectionWithATenantIsRecorded) {
+  Story story;
+  story.operation("intent-a").execution_id.clear();
+  story.operation("intent-a").status = "rejected";
+  EXPECT_TRUE(story.broken().contains("I1"));
+}
+
 TEST(HistoryChecker, I1ItsResultIsAnotherOneInTheLog) {
   Story story;
   story.replace('a', RecordType::execution_completed, R"("result":"a")", R"("result":"z")");

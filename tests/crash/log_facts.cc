@@ -161,6 +161,7 @@ void Reading::read_accepted(const LogRecord& record, const Json& payload) {
   execution.row.fingerprint = text(payload, "fingerprint");
   if (intent != nullptr) {
     execution.parameters = dumped(*intent, "parameters");
+    execution.intent = intent->dump();
     if (intent->find("idempotency_key") != nullptr) execution.row.idempotency_key = text(*intent, "idempotency_key");
   }
   const std::string id = execution.row.execution_id;

@@ -38,6 +38,7 @@ struct EventFact {
 struct ExecutionFact {
   public_works::ExecutionRow row;
   std::string parameters;           ///< canonical JSON
+  std::string intent;               ///< all of it, canonical JSON
   std::set<std::uint32_t> granted;  ///< attempts
   std::string value_sha256;         ///< hex, of the result's canonical JSON; empty unless completed
   std::vector<ArtifactFact> artifacts;

@@ -388,6 +388,10 @@ TEST_F(NdjsonEventPublisherTest, MoreStreamsThanOpenFilesKeepTheirPlaces) {
     }
   }
   EXPECT_EQ(counting.opens, 24) << "once a round and stream, since eight do not fit into three";
+  const std::size_t synced = counting.synced.size();
+  EXPECT_EQ(*publisher.high_water_mark({.tenant = "acme", .topic = "topic0"}), mark_of(3));
+  EXPECT_EQ(counting.synced.size(), synced)
+      << "what this process synced is not synced again when it is looked at again";
 }
 
 TEST(MemoryEventPublisher, ShowsWhatWasPublished) {

@@ -197,6 +197,48 @@ TEST(SegmentLogRoom, WhatHasBegunWaitsForItWhenEvenTheReserveIsUsedUp) {
   EXPECT_THAT(open_well(memory).batches, SizeIs(41));
 }
 
+TEST(SegmentLogRoom, IsNotWaitedForByAnybodyWhoWantsToEnd) {
+  constexpr std::uint64_t kSegmentRoom = 16 * 1024;
+  MemoryFileSystem memory;
+  UnreliableFileSystem files(memory);
+  Writer writer(files, kSegmentRoom);
+  ASSERT_TRUE(writer.append("first"));
+  files.limit_growth(1'000);
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE(writer.log().append({draft(std::string(400, 'x'))}));
+  while (writer.log().room()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(writer.recorder().stops(), 0) << "it waits";
+  writer.log().end_waiting_for_room();
+  writer.recorder().wait_for_stop();
+  const auto closed = writer.log().close();
+  ASSERT_FALSE(closed);
+  EXPECT_EQ(closed.error().reason, "no_space");
+  const std::size_t reported = writer.recorder().batches().size();
+  EXPECT_LT(reported, 61U);
+  files.lift_limit();
+  EXPECT_GE(open_well(memory).batches.size(), reported) << "and what was reported is there";
+}
+
+// A receipt means that it will be heard of: durable, or that the log has stopped.
+TEST(SegmentLogClosing, RefusesOrWritesWhatIsAppendedMeanwhile) {
+  for (int round = 0; round < 100; ++round) {
+    MemoryFileSystem files;
+    Writer writer(files);
+    ASSERT_TRUE(writer.append("first"));
+    std::atomic<std::uint64_t> last = 0;
+    std::atomic<bool> appending = false;
+    std::thread appender([&] {
+      while (const auto receipt = writer.log().append({draft("{}")})) {
+        last = receipt->last_position;
+        appending = true;
+      }
+    });
+    while (!appending) std::this_thread::yield();
+    ASSERT_TRUE(writer.log().close());
+    appender.join();
+    ASSERT_LE(last, writer.log().durable_position()) << "round " << round;
+  }
+}
+
 TEST(SegmentLogFailure, IsToldOnceAndEveryLaterAppendAnswersStopped) {
   MemoryFileSystem memory;
   UnreliableFileSystem files(memory);

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "public_works/adapters/memory/manual_clock.h"
+#include "public_works/adapters/memory/manual_executor.h"
 #include "public_works/adapters/memory/memory_event_log.h"
 #include "public_works/adapters/memory/memory_state_store.h"
 #include "public_works/adapters/memory/seeded_random.h"
@@ -314,6 +315,25 @@ TEST(StateSurfaceOverAFullStore, ReportsTheStoresErrorToEveryWaiter) {
   ASSERT_FALSE(reports.wait_for(2).back());
   EXPECT_EQ(surface->folded(), batches[0]->last_position());
   fold.stop();
+}
+
+TEST(StateSurfaceOverAFullStore, WaitsAsLongAsItTakesButThoseWhoWantAnAnswerDoNot) {
+  const DurableBatches batches = whole_life().contents()->batches;
+  FullStore store;
+  ManualClock clock;
+  public_works::ManualExecutor fold(clock);
+  Reports reports;
+  const auto surface = StateSurface::open(store, fold, reports.listener(), {&clock, 1'000}).value();
+  surface->hand_over({batches[0]});
+  fold.advance_us(600'000'000);
+  EXPECT_TRUE(reports.wait_for(0).empty()) << "ten minutes later it has not given up";
+  const auto heard = surface->wait_until(batches[0]->last_position());
+  ASSERT_FALSE(heard);
+  EXPECT_EQ(heard.error().reason, "no_space");
+  store.full_after = UINT64_MAX;
+  fold.advance_us(1'000'000);
+  EXPECT_TRUE(surface->wait_until(batches[0]->last_position()));
+  EXPECT_EQ(reports.wait_for(1).size(), 1U);
 }
 
 TEST(FoldingALog, RefusesAStoreThatIsAheadOfIt) {

@@ -165,16 +165,28 @@ base::RecordDraft draft(std::string payload) {
           .payload = std::move(payload)};
 }
 
+Result<std::unique_ptr<SegmentLog>> open_log(Disk& disk, public_works::Executor& writer,
+                                             public_works::Executor& background, public_works::Random& random,
+                                             std::uint64_t segment_bytes) {
+  return SegmentLog::open(
+      disk.files, disk.simulator.clock(), random,
+      {.directory = "/d/wal", .segment_bytes = segment_bytes, .writer = &writer, .background = &background});
+}
+
+// Opened, to see whether it can be.
+Result<std::unique_ptr<SegmentLog>> open_log(Disk& disk) {
+  static public_works::SeededRandom random(4);
+  public_works::Executor& executor = disk.simulator.add_executor("opening", 1);
+  return open_log(disk, executor, executor, random, 16'384);
+}
+
 // A log that appends what it is told to, on a disk.
 struct Writer {
   explicit Writer(Disk& its_disk, std::uint64_t segment_bytes = 16'384)
       : disk(its_disk),
         executor(disk.simulator.add_executor("log", 1)),
         background(disk.simulator.add_executor("background", 1)),
-        log(SegmentLog::open(
-                disk.files, disk.simulator.clock(), random,
-                {.directory = "/d/wal", .segment_bytes = segment_bytes, .writer = &executor, .background = &background})
-                .value()) {
+        log(open_log(disk, executor, background, random, segment_bytes).value()) {
     log->start(recorder);
   }
   // The position it is acknowledged at; 0: it is not.
@@ -219,6 +231,43 @@ TEST(SegmentLogOnAFailingDisk, WhatIsAcknowledgedAfterAFailedSyncAndARestartSurv
     disk.files.restart(true);
     ASSERT_GE(Writer(disk).log->durable_position(), acknowledged) << "seed " << seed;
   }
+}
+
+// The zeros over a torn tail may not reach the disk either: what was torn must not come back behind a log that was
+// closed.
+TEST(SegmentLogOnAFailingDisk, ATornTailWhoseClearingFailedDoesNotComeBack) {
+  int torn = 0;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    Disk disk(seed);
+    {
+      Writer writer(disk);
+      ASSERT_EQ(writer.append(100), 1U);
+      disk.simulator.run_until_time(disk.simulator.clock().steady_us() + 20'000);  // all is quiet
+      disk.fail_next(DiskOperation::Kind::sync_data, DiskFault::power_off);
+      ASSERT_EQ(writer.append(2'000), 0U);
+    }
+    disk.simulator.drop_all_work();
+    disk.files.restart(true);
+    disk.fail_next(DiskOperation::Kind::sync_data, DiskFault::io_error);
+    if (const auto cleared = open_log(disk); !cleared) ++torn;
+    disk.decide = nullptr;
+    disk.simulator.drop_all_work();
+    disk.files.restart(false);
+    std::uint64_t acknowledged = 0;
+    {
+      Writer writer(disk);
+      acknowledged = writer.append(10);
+      ASSERT_GT(acknowledged, 0U);
+      ASSERT_TRUE(writer.log->close());
+      disk.files.power_off();
+    }
+    disk.simulator.drop_all_work();
+    disk.files.restart(true);
+    const auto opened = open_log(disk);
+    ASSERT_TRUE(opened) << "seed " << seed << ": " << opened.error().message;
+    EXPECT_EQ((*opened)->durable_position(), acknowledged);
+  }
+  EXPECT_GE(torn, 20) << "too few tails were torn to prove anything";
 }
 
 // A process that dies between renaming a segment and syncing the directory leaves a name that only the cache knows.

@@ -57,6 +57,8 @@ class World {
     for (const tests::ClientOperation& operation : workload_.history()) {
       ++report_.counts["operations"];
       if (operation.outcome == tests::ClientOperation::Outcome::acknowledged) ++report_.counts["acknowledged"];
+      if (operation.status == "completed") ++report_.counts["completed"];
+      report_.counts["events"] += operation.event_ids.size();
       if (operation.outcome == tests::ClientOperation::Outcome::unknown) ++report_.counts["unknown"];
     }
     report_.trace_hash = simulator_.trace_hash();

@@ -151,6 +151,7 @@ ClientOperation Workload::operation(const Client& client) const {
   operation.intent_id = intent.intent_id;
   operation.intent_type = intent.intent_type;
   operation.parameters = intent.parameters.dump();
+  operation.intent = intent.canonical();
   return operation;
 }
 

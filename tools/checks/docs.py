@@ -125,14 +125,21 @@ def check_named_tests(root, complaints):
     known = {f"{suite}.{name}" for f in sources
              for suite, name in re.findall(r"^TEST(?:_[FP])?\(\s*(\w+),\s*(\w+)\)", f.read_text(), re.M)}
     for f in tree.files(root, ["tests"], {".txt"}):
-        known.update(re.findall(r"add_test\(NAME (\w+)", f.read_text()))
+        known.update(re.findall(r"^\s*add_test\(NAME (\w+)", f.read_text(), re.M))
+    columns = 0  # of the table of promises: what, and what holds it up; 0 outside of it
     for number, line in enumerate(file.read_text().splitlines(), 1):
         cells = line.split("|")
-        if len(cells) != 4:  # a row of the promises: what, and what holds it up
-            continue
-        for name in re.findall(r"`([^`]+)`", cells[2]):
-            if name not in known:
-                complaints.add(file, number, f"rests on {name}, which is no test")
+        if not line.startswith("|"):
+            columns = 0
+        elif cells[-2].strip() == "Held up by":
+            columns = len(cells)
+        elif columns and set(line) - set("|-"):
+            names = re.findall(r"`([\w.]+)`", cells[-2])
+            if len(cells) != columns or not names:
+                complaints.add(file, number, "this promise names no test, or holds a '|'")
+            for name in names:
+                if name not in known:
+                    complaints.add(file, number, f"rests on {name}, which is no test")
 
 
 def main():
