@@ -4,7 +4,8 @@
 
 Written from docs/formats/write-ahead-log.md alone (a "section" below is one of that page) with Python's standard library, so
 that a mistake of the program's own verifier is not repeated here. It reads and never writes. Where the page leaves a choice,
-what no crash can have made is refused. Exits 0: intact, 3: damaged or not what the checkpoint says, 2: usage or unreadable.
+what no crash can have made is refused. Exits 0: intact, 3: damaged or not what the checkpoint says, 2: usage, unreadable, or
+when the checkpoint's position is retired ("agrees": null).
 """
 import argparse, base64, contextlib, hashlib, json, re, struct, sys, uuid
 from pathlib import Path
@@ -60,8 +61,7 @@ def point_of(encoded: bytes) -> Point:
     x = x if x * x % P == square else x * pow(2, (P - 1) // 4, P) % P
     require(y < P and x * x % P == square and (x or not sign), "the public key is no point of the curve")
     return P - x if x & 1 != sign else x, y
-def signed(public: bytes, message: bytes, signature: bytes) -> bool:
-    """RFC 8032, 5.1.7, without the cofactor, as it allows: [S]B - [k]A must be R to the byte."""
+def signed(public: bytes, message: bytes, signature: bytes) -> bool:  # RFC 8032, 5.1.7: [S]B - [k]A must be R to the byte
     scalar, key = int.from_bytes(signature[32:], "little"), point_of(public)
     k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % ORDER
     base = point_of((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
@@ -130,8 +130,7 @@ def agreement(wanted: Json, found: Json) -> Json:  # section "A checkpoint": `fo
 Record = NamedTuple("Record", [
     ("end", int), ("partition", int), ("epoch", int), ("position", int), ("seq", int), ("time", int), ("store", bytes),
     ("tenant", bytes), ("header", bytes), ("salt", bytes), ("payload", bytes), ("digest", bytes), ("chain", bytes)])
-def parse_record(data: bytes, at: int) -> Record:
-    """The record at `at`. Its lengths agree with each other and with what is there."""
+def parse_record(data: bytes, at: int) -> Record:  # its lengths agree with each other and with what is there
     require(at + 176 <= len(data), "a record is cut short")
     length, form, _, _, _, partition, t, _, epoch, position, seq, time, _, store, _ = RECORD.unpack_from(data, at)
     end, salt = at + 4 + length, at + 92 + t
@@ -155,15 +154,13 @@ def slots_in(page: bytes, offsets: tuple[int, int]) -> list[Slot | None]:
     written = [raw.ljust(SLOT.size, b"\0") for at in offsets if any(raw := page[at:at + SLOT.size])]
     return [Slot(*fields[1:7]) if fields[0] == b"SYMPHEAD" and fields[7] == crc32c(raw[:92]) else None
             for raw in written for fields in [SLOT.unpack(raw)]]
-def first_page(path: Path) -> bytes:
-    """What stands before the batches. Behind a segment's end zeros are read: one that is cut there is only shorter."""
+def first_page(path: Path) -> bytes:  # what stands before the batches; one that is cut in zeros is only shorter
     with path.open("rb") as file:
         return file.read(FIRST_BATCH).ljust(FIRST_BATCH, b"\0")
 def earlier_timelines(payload: bytes) -> dict[str, int]:  # section "Timelines"; what is no such payload tells of none
     with contextlib.suppress(Invalid, KeyError, TypeError, ValueError):
         return {one["timeline"]: int(one["position"]) for one in parse_line(payload + b"\n")["earlier"]}
     return {}
-
 class Log:
     """One reading of a wal directory, from its first byte to its last (section "Opening")."""
     def __init__(self, wal: Path, checkpoint: Json | None) -> None:
@@ -305,8 +302,12 @@ def verify_store(path: Path, checkpoint: Json | None, tenant: str | None) -> Jso
         result["tenant"] = {"name": tenant, "records": sum(log.chains[c][0] for c in log.chains if c[0] == tenant.encode())}
     if not checkpoint:
         return result | {"note": "without a checkpoint, an end that was cut off cleanly cannot be noticed"}
-    if log.reached and checkpoint["position"] <= log.earlier.get(checkpoint["timeline"], 0):
-        log.reached["timeline"] = checkpoint["timeline"]  # up to there it is the same log
+    same = head and checkpoint["intact"] and checkpoint["store"] == head["store_id"] and (
+        checkpoint["timeline"] == head["timeline"] or checkpoint["position"] <= log.earlier.get(checkpoint["timeline"], 0))
+    if same and checkpoint["position"] <= log.base and not damage:
+        reason = f"its position is retired, the log begins at {log.base + 1}: only `symphainy wal verify --archive` can say"
+        return result | {"checkpoint": {"agrees": None, "reason": reason}}
+    log.reached |= {"timeline": checkpoint["timeline"]} if log.reached and same else {}  # up to there it is the same log
     return result | {"checkpoint": agreement(checkpoint, log.reached)}
 # Section "A bundle".
 def check_bundle_head(value: Any, key: bytes | None, tenant: str | None) -> Chains:
@@ -394,7 +395,6 @@ def main() -> int:
         print(f"verify.py: {error}", file=sys.stderr)
         return 2
     print(json.dumps(result, sort_keys=True))
-    return 0 if result["intact"] and result.get("checkpoint", {"agrees": True})["agrees"] else 3
-
+    return {True: 0, None: 2, False: 3}[result["intact"] and result.get("checkpoint", {"agrees": True})["agrees"]]
 if __name__ == "__main__":
     sys.exit(main())

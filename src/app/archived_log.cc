@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/archived_log.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "base/try.h"
+#include "public_works/adapters/filesystem/posix_file_system.h"
+#include "public_works/adapters/segment_log/segment.h"
 #include "public_works/adapters/segment_log/segment_archive.h"
 
 namespace symphainy::app {
 namespace {
 
+using public_works::FileSystem;
 using public_works::KnownHead;
 using public_works::LogBase;
+using public_works::LogDamage;
 using public_works::LogScan;
 using public_works::ScanOptions;
+using public_works::SegmentArchive;
 
 std::string saved(const base::LogChain& chain) {
   std::string out;
@@ -20,41 +26,163 @@ std::string saved(const base::LogChain& chain) {
   return out;
 }
 
-Result<LogScan> scan_joined(public_works::FileSystem& files, const std::string& wal, KnownHead& head, ScanOptions how,
-                            const std::string& archive_directory, const LogBase& base) {
-  const public_works::SegmentArchive archive(files, archive_directory, {head.newest.store, head.newest.timeline});
-  TRY(const auto names, archive.names());
-  if (names.empty()) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("{} has nothing of this log; name the directory that its segments were archived to",
-                            archive.directory()),
-                "no_archive");
+std::uint64_t position_of(const std::string& segment_path) {
+  return public_works::parse_segment_name(segment_path.substr(segment_path.rfind('/') + 1)).value_or(0);
+}
+
+Result<std::vector<std::string>> retired_names(const SegmentArchive& archive, std::uint64_t base) {
+  TRY(auto names, archive.names());
+  std::erase_if(names, [base](const std::string& name) { return position_of(name) > base; });
+  std::ranges::sort(names);
+  if (!names.empty()) return names;
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("{} has nothing of what was retired of this log, and an archive is of one timeline; name "
+                          "the directory that its segments were archived to",
+                          archive.directory()),
+              "no_archive");
+}
+
+bool same_chain(const LogScan& scan, const base::LogChain& base) {
+  if (!scan.chain_at) return false;
+  if (knows_every_tenant(scan)) return saved(*scan.chain_at) == saved(base);
+  return scan.chain_at->store_hash() == base.store_hash();  // which every record's chain went into
+}
+
+// Opening each says which one it was that the scan could not read.
+Result<LogDamage> unreadable_segment(const SegmentArchive& archive, const std::vector<std::string>& names,
+                                     const Error& why) {
+  for (const std::string& name : names) {
+    const auto bytes = archive.read(name);
+    if (bytes || bytes.error().code != ErrorCode::corrupt) continue;
+    return LogDamage{archive.path_of(name), 0, position_of(name), bytes.error().message};
   }
-  public_works::ArchivedLogFiles joined(files, wal, archive, base.chain.position());
-  const std::uint64_t asked = std::exchange(how.chain_at, base.chain.position());
-  TRY(LogScan scan, public_works::scan_log(joined, wal, head, how));
-  const bool reaches_back = how.from <= base.chain.position();
-  if (!scan.damage && reaches_back && (!scan.chain_at || saved(*scan.chain_at) != saved(base.chain))) {
-    scan.damage = public_works::LogDamage{wal + "/base", 0, base.chain.position() + 1,
-                                          "the chains are others in the archive at the position where the log begins"};
+  return std::unexpected(why);
+}
+
+/// One reading of the log and its archive, while nothing more is retired.
+struct JoinedLog {
+  FileSystem& files;
+  const std::string& wal;
+  const LogBase& base;
+  const SegmentArchive& archive;
+  const std::vector<std::string> names;  // what is retired and archived, never empty
+
+  [[nodiscard]] std::uint64_t base_position() const { return base.chain.position(); }
+  [[nodiscard]] std::uint64_t begins() const { return position_of(names.front()); }
+
+  Result<ArchivedScan> read(KnownHead& head, const ScanOptions& how) const {
+    const bool asked_before_base = how.chain_at > 0 && how.chain_at <= base_position();
+    TRY(ArchivedScan found, joined(head, how, base_position()));
+    const bool reaches_back = how.from <= base_position();
+    if (!found.scan.damage && reaches_back && !same_chain(found.scan, base.chain)) {
+      found.scan.damage = LogDamage{wal + "/base", 0, base_position() + 1,
+                                    "the chains are others in the archive at the position where the log begins"};
+    }
+    if (found.scan.damage) return found;
+    found.scan.chain_at.reset();
+    if (asked_before_base) return joined(head, how, how.chain_at);
+    return with_own_chains(head, how, std::move(found));
   }
-  if (scan.damage || asked == 0) return scan;
-  how.chain_at = asked;
-  return public_works::scan_log(joined, wal, head, how);
+
+ private:
+  Result<ArchivedScan> joined(KnownHead& head, ScanOptions how, std::uint64_t chain_at) const {
+    public_works::ArchivedLogFiles all(files, wal, archive, base_position());
+    how.chain_at = chain_at;
+    if (begins() > 1) {
+      how.from = std::max(how.from, begins());
+      how.begins_anywhere = true;
+    }
+    ArchivedScan found;
+    found.archive_begins = begins();
+    auto scan = public_works::scan_log(all, wal, head, how);
+    if (!scan && scan.error().code == ErrorCode::corrupt) {
+      TRY(found.scan.damage, unreadable_segment(archive, names, scan.error()));
+      found.damage_in_archive = true;
+      return found;
+    }
+    TRY(found.scan, std::move(scan));
+    found.every_tenant_at = knows_every_tenant(found.scan);
+    if (found.scan.damage) {
+      TRY(blame(found));
+    }
+    return found;
+  }
+
+  // The archive's file for what is wrong in it; and what it does not have is not damaged.
+  Result<void> blame(ArchivedScan& found) const {
+    LogDamage& damage = *found.scan.damage;
+    const std::uint64_t named = position_of(damage.segment);
+    if (named == 0 || damage.position > base_position()) return {};
+    const bool behind_gap = damage.offset == 0 && named > damage.position && !found.scan.segments.empty();
+    if (behind_gap) {
+      return fail(ErrorCode::invalid_argument,
+                  fmt::format("{} lacks positions {} to {}; put the missing segments back into it, or prove what is "
+                              "behind them with --from {}",
+                              archive.directory(), damage.position, named - 1, named),
+                  "archive_incomplete");
+    }
+    if (named > base_position()) return {};
+    damage.segment = archive.path_of(public_works::segment_name(named));
+    damage.position = std::max(damage.position, named);
+    found.damage_in_archive = true;
+    return {};
+  }
+
+  // Behind the base the log itself knows every tenant's chain, whatever the archive lacks.
+  Result<ArchivedScan> with_own_chains(KnownHead& head, ScanOptions how, ArchivedScan found) const {
+    const bool behind_base = how.from <= base_position() + 1;
+    if (how.chain_at == 0 && (knows_every_tenant(found.scan) || !behind_base)) return found;
+    if (behind_base) how.from = 0;
+    TRY(LogScan own, public_works::scan_log(files, wal, head, how));
+    if (own.damage) return ArchivedScan{.scan = std::move(own), .archive_begins = begins()};
+    found.scan.chain = std::move(own.chain);
+    found.scan.chain_at = std::move(own.chain_at);
+    found.every_tenant_at = behind_base;
+    return found;
+  }
+};
+
+Result<void> must_exist(FileSystem& files, const std::string& archive) {
+  TRY(const auto there, files.stat(archive));
+  if (there && there->is_directory) return {};
+  return fail(
+      ErrorCode::invalid_argument,
+      fmt::format("--archive {}: there is no such directory; name the one that segments were archived to", archive),
+      "no_archive");
+}
+
+std::uint64_t begin_of(const Result<std::optional<LogBase>>& base) {
+  return base && *base ? (*base)->chain.position() : 0;
 }
 
 }  // namespace
 
-Result<LogScan> scan_archived(public_works::FileSystem& files, const std::string& wal, KnownHead& head,
-                              const ScanOptions& how, const std::string& archive) {
+bool knows_every_tenant(const LogScan& scan) {
+  const std::uint64_t beginning = scan.base ? scan.base->chain.position() + 1 : 1;
+  return scan.segments.empty() || scan.segments.front().first_position == beginning;
+}
+
+Result<void> make_archive_directory(const std::string& archive) {
+  public_works::PosixFileSystem files;
+  return files.create_directories(archive);
+}
+
+Result<ArchivedScan> scan_archived(FileSystem& files, const std::string& wal, KnownHead& head, const ScanOptions& how,
+                                   const std::string& archive_directory) {
+  TRY(must_exist(files, archive_directory));
+  const SegmentArchive archive(files, archive_directory, {head.newest.store, head.newest.timeline});
   while (true) {
     const auto base = public_works::read_log_base(files, wal);
-    if (!base || !*base) return public_works::scan_log(files, wal, head, how);  // it is whole, or tells why not
-    auto scan = scan_joined(files, wal, head, how, archive, **base);
-    if (scan && !scan->damage) return scan;
+    if (!base || !*base) {  // it is whole, or tells why not
+      TRY(LogScan scan, public_works::scan_log(files, wal, head, how));
+      if (begin_of(public_works::read_log_base(files, wal)) != begin_of(base)) continue;
+      const bool every_tenant = knows_every_tenant(scan);
+      return ArchivedScan{.scan = std::move(scan), .every_tenant_at = every_tenant};
+    }
+    TRY(auto names, retired_names(archive, (*base)->chain.position()));
+    auto found = JoinedLog{files, wal, **base, archive, std::move(names)}.read(head, how);
     // More may have been retired meanwhile.
-    const auto now = public_works::read_log_base(files, wal);
-    if (!now || !*now || (*now)->chain.position() == (*base)->chain.position()) return scan;
+    if (begin_of(public_works::read_log_base(files, wal)) == begin_of(base)) return found;
   }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A log read together with the archive of what was retired of it: the proof reaches back to position 1 then.
+// A log read together with the archive of what was retired of it: the proof reaches back as far as the archive then.
 #pragma once
 
 #include <string>
@@ -11,11 +11,25 @@
 
 namespace symphainy::app {
 
-/// scan_log(), with the archive's segments before the log's own. What the log knows of its beginning is held to them.
-/// invalid_argument when the archive has nothing of this log; corrupt when something in it cannot be decompressed.
-[[nodiscard]] Result<public_works::LogScan> scan_archived(public_works::FileSystem& files, const std::string& wal,
-                                                          public_works::KnownHead& head,
-                                                          const public_works::ScanOptions& how,
-                                                          const std::string& archive);
+struct ArchivedScan {
+  public_works::LogScan scan;
+  std::uint64_t archive_begins = 0;  ///< position; 0 when nothing was retired, so that the archive is not needed
+  bool damage_in_archive = false;    ///< the damage's segment is the archive's file, its offset in the decompressed
+  bool every_tenant_at = true;       ///< scan.chain_at has the chain of every tenant there is, not only of those read
+};
+
+/// Whether a scan began where the log does. Else it knows no chain of a tenant that it met no record of.
+[[nodiscard]] bool knows_every_tenant(const public_works::LogScan& scan);
+
+/// The directory, for segments to be archived to; it may be there. So it can be named before anything is archived.
+[[nodiscard]] Result<void> make_archive_directory(const std::string& archive);
+
+/// scan_log(), with the archive's segments before the log's own. What the log knows of its beginning is held to them,
+/// and what the archive does not have of the beginning is taken on trust, like what lies before `how.from`.
+/// invalid_argument when the directory does not exist ("no_archive"), has nothing of what was retired of this timeline
+/// (the same), or lacks something behind its own beginning ("archive_incomplete").
+[[nodiscard]] Result<ArchivedScan> scan_archived(public_works::FileSystem& files, const std::string& wal,
+                                                 public_works::KnownHead& head, const public_works::ScanOptions& how,
+                                                 const std::string& archive);
 
 }  // namespace symphainy::app

@@ -40,6 +40,47 @@ Json damage_json(const public_works::LogDamage& damage) {
                        {"reason", damage.reason}});
 }
 
+// What was read of the log, in members.
+Json account_of(const LogScan& scan, const KnownHead& head) {
+  const std::uint64_t last = scan.chain.position();
+  const std::uint64_t begin = scan.segments.empty() ? last + 1 : scan.segments.front().first_position;
+  const std::uint64_t records = last + 1 - std::min(begin, last + 1);
+  return Json::object({{"intact", !scan.damage},
+                       {"records", records},
+                       {"first", records == 0 ? 0 : begin},
+                       {"last", last},
+                       {"tenants", scan.chain.tenants().size()},
+                       {"torn_tail_bytes", scan.torn_bytes},
+                       {"head", Json::object({{"position", head.newest.position},
+                                              {"store_hash", head.newest.store_hash.hex()},
+                                              {"store_id", head.newest.store.text()},
+                                              {"timeline", head.newest.timeline.text()}})}});
+}
+
+Json tenant_json(const std::string& tenant, const LogScan& scan) {
+  Json chains = Json::array();
+  for (const auto& [key, chain] : scan.chain.tenants()) {
+    if (key.first != tenant) continue;
+    chains.push_back(Json::object(
+        {{"chain", chain.chain.hex()}, {"partition", static_cast<std::uint64_t>(key.second)}, {"records", chain.seq}}));
+  }
+  return Json::object({{"name", tenant}, {"chains", std::move(chains)}});
+}
+
+Json archive_json(std::uint64_t begins) {
+  Json archive = Json::object({{"first", begins}});
+  if (begins > 1) archive["note"] = fmt::format("it begins at position {}; what was before is not proven", begins);
+  return archive;
+}
+
+Result<ArchivedScan> scan_asked(public_works::FileSystem& files, const std::string& wal, KnownHead& head,
+                                const public_works::ScanOptions& how, const std::optional<std::string>& archive) {
+  if (archive) return scan_archived(files, wal, head, how, *archive);
+  TRY(LogScan scan, public_works::scan_log(files, wal, head, how));
+  const bool every_tenant = knows_every_tenant(scan);
+  return ArchivedScan{.scan = std::move(scan), .every_tenant_at = every_tenant};
+}
+
 std::string hex_of(const base::PublicKey& key) {
   return base::to_hex({key.data(), key.size()});
 }
@@ -60,15 +101,16 @@ struct SharedTimeline {
   std::uint64_t position = UINT64_MAX;
 };
 
-Result<SharedTimeline> shared_with(public_works::FileSystem& files, const std::string& wal, const LogScan& scan,
-                                   const KnownHead& head, const base::Uuid& timeline) {
+Result<SharedTimeline> shared_with(public_works::FileSystem& files, const std::string& wal, const KnownHead& head,
+                                   const base::Uuid& timeline) {
   if (timeline == head.newest.timeline) return SharedTimeline{.known = true};
   NamedByLog named;
   public_works::FollowOptions how;
   how.store = head.newest.store;
-  if (scan.base) {
-    TRY(named.begin_behind(scan.base->restored, scan.base->chain.position()));
-    how.begin = scan.base->chain;
+  TRY(const auto base, public_works::read_log_base(files, wal));
+  if (base) {
+    TRY(named.begin_behind(base->restored, base->chain.position()));
+    how.begin = base->chain;
   }
   TRY(public_works::follow_log(
       files, wal, how, [&named](const public_works::FollowedBatch& next) { return named.read_restored(next.batch); }));
@@ -78,8 +120,8 @@ Result<SharedTimeline> shared_with(public_works::FileSystem& files, const std::s
   return SharedTimeline{};
 }
 
-// Why the log is not the one that the checkpoint speaks of; empty when it is.
-std::string contradiction(const runtime::LogCheckpoint& checkpoint, const SharedTimeline& shared, const LogScan& scan,
+// Why the log cannot come from the one that the checkpoint speaks of; empty when it can.
+std::string other_history(const runtime::LogCheckpoint& checkpoint, const SharedTimeline& shared, const LogScan& scan,
                           const KnownHead& head) {
   if (checkpoint.store != head.newest.store) return "the checkpoint is of another store";
   if (!shared.known) return "the checkpoint is of a timeline that this log does not come from";
@@ -94,29 +136,56 @@ std::string contradiction(const runtime::LogCheckpoint& checkpoint, const Shared
         "the log ends at position {}, but had reached {}: its end was cut off, or an older copy was put back",
         scan.chain.position(), checkpoint.position);
   }
-  if (scan.base && checkpoint.position <= scan.base->chain.position()) {
-    return fmt::format("position {} is retired history; the log begins at position {}: give its archive (--archive)",
-                       checkpoint.position, scan.base->chain.position() + 1);
-  }
-  if (!scan.chain_at) return fmt::format("no batch ends at position {} any more", checkpoint.position);
-  const runtime::LogCheckpoint here =
-      runtime::checkpoint_of(*scan.chain_at, {head.newest.store, head.newest.timeline}, checkpoint.created_us);
-  if (here.store_hash != checkpoint.store_hash) return "the store's hash chain is another one at that position";
-  if (here.merkle_root != checkpoint.merkle_root) return "the tenants' chains are others at that position";
   return {};
 }
 
-Result<Json> held_against(const runtime::LogCheckpoint& checkpoint, public_works::FileSystem& files,
-                          const std::string& wal, const LogScan& scan, const KnownHead& head) {
-  std::string reason = "the log is damaged";
-  if (!scan.damage) {
-    TRY(const SharedTimeline shared, shared_with(files, wal, scan, head, checkpoint.timeline));
-    reason = contradiction(checkpoint, shared, scan, head);
+// Why nothing can be said of the checkpoint's position; empty when its chains can be compared.
+std::string unknown_position(const runtime::LogCheckpoint& checkpoint, const ArchivedScan& read) {
+  if (read.scan.base && checkpoint.position <= read.scan.base->chain.position()) {
+    return fmt::format("position {} is retired history; the log begins at position {}: give its archive (--archive)",
+                       checkpoint.position, read.scan.base->chain.position() + 1);
   }
-  Json said = Json::object(
-      {{"agrees", reason.empty()}, {"position", checkpoint.position}, {"public_key", hex_of(checkpoint.public_key)}});
+  if (checkpoint.position < read.archive_begins) {
+    return fmt::format("position {} is before position {}, where the archive begins; give one that reaches back to it",
+                       checkpoint.position, read.archive_begins);
+  }
+  return {};
+}
+
+// What differs at the checkpoint's position; empty when nothing does.
+std::string contradiction(const runtime::LogCheckpoint& checkpoint, const ArchivedScan& read, const KnownHead& head) {
+  const auto& chain = read.scan.chain_at;
+  if (!chain) return fmt::format("no batch ends at position {} any more", checkpoint.position);
+  const runtime::LogCheckpoint here =
+      runtime::checkpoint_of(*chain, {head.newest.store, head.newest.timeline}, checkpoint.created_us);
+  if (here.store_hash != checkpoint.store_hash) return "the store's hash chain is another one at that position";
+  const bool other_root = read.every_tenant_at && here.merkle_root != checkpoint.merkle_root;
+  return other_root ? "the tenants' chains are others at that position" : "";
+}
+
+Result<Json> held_against(const runtime::LogCheckpoint& checkpoint, public_works::FileSystem& files,
+                          const std::string& wal, const ArchivedScan& read, const KnownHead& head) {
+  std::string reason = "the log is damaged";
+  bool unknown = false;
+  if (!read.scan.damage) {
+    TRY(const SharedTimeline shared, shared_with(files, wal, head, checkpoint.timeline));
+    reason = other_history(checkpoint, shared, read.scan, head);
+    if (reason.empty()) {
+      reason = unknown_position(checkpoint, read);
+      unknown = !reason.empty();
+    }
+    if (reason.empty()) reason = contradiction(checkpoint, read, head);
+  }
+  Json said = Json::object({{"agrees", unknown ? Json() : Json(reason.empty())},
+                            {"position", checkpoint.position},
+                            {"public_key", hex_of(checkpoint.public_key)}});
   if (checkpoint.timeline != head.newest.timeline) said["earlier_timeline"] = checkpoint.timeline.text();
   if (!reason.empty()) said["reason"] = reason;
+  if (reason.empty() && !read.every_tenant_at) {
+    said["note"] =
+        "the store's hash, into which every record goes, was compared; the tenants' chains were not, because those of "
+        "tenants without a record in what was read are not known";
+  }
   return said;
 }
 
@@ -152,6 +221,13 @@ Result<Json> verify_log(const std::string& data_directory, const VerifyOptions& 
   if (options.checkpoint) {
     TRY(checkpoint, trusted_checkpoint(*options.checkpoint, options.signer));
   }
+  if (checkpoint && options.from.value_or(0) > checkpoint->position) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("--from {} is beyond position {}, which the checkpoint (--against) speaks of; begin there "
+                            "or before",
+                            *options.from, checkpoint->position),
+                "from_beyond_checkpoint");
+  }
   public_works::PosixFileSystem files;
   const DataDirectory directory{data_directory};
   auto head = public_works::read_durable_head(files, directory.wal());
@@ -172,36 +248,18 @@ Result<Json> verify_log(const std::string& data_directory, const VerifyOptions& 
   public_works::ScanOptions how = all_processors();
   if (checkpoint) how.chain_at = checkpoint->position;
   how.from = options.from.value_or(0);
-  auto scanned = options.archive ? scan_archived(files, directory.wal(), *head, how, *options.archive)
-                                 : public_works::scan_log(files, directory.wal(), *head, how);
-  TRY(const LogScan scan, std::move(scanned));
-  const std::uint64_t last = scan.chain.position();
-  const std::uint64_t begin = scan.segments.empty() ? last + 1 : scan.segments.front().first_position;
-  const std::uint64_t records = last + 1 - std::min(begin, last + 1);
-  Json answer = Json::object({{"intact", !scan.damage},
-                              {"records", records},
-                              {"first", records == 0 ? 0 : begin},
-                              {"last", last},
-                              {"tenants", scan.chain.tenants().size()},
-                              {"torn_tail_bytes", scan.torn_bytes},
-                              {"head", Json::object({{"position", head->newest.position},
-                                                     {"store_hash", head->newest.store_hash.hex()},
-                                                     {"store_id", head->newest.store.text()},
-                                                     {"timeline", head->newest.timeline.text()}})}});
-  if (scan.damage) answer["damage"] = damage_json(*scan.damage);
-  if (options.tenant) {
-    Json chains = Json::array();
-    for (const auto& [key, chain] : scan.chain.tenants()) {
-      if (key.first != *options.tenant) continue;
-      chains.push_back(Json::object({{"chain", chain.chain.hex()},
-                                     {"partition", static_cast<std::uint64_t>(key.second)},
-                                     {"records", chain.seq}}));
-    }
-    answer["tenant"] = Json::object({{"name", *options.tenant}, {"chains", std::move(chains)}});
+  TRY(const ArchivedScan read, scan_asked(files, directory.wal(), *head, how, options.archive));
+  Json answer = account_of(read.scan, *head);
+  if (read.archive_begins > 0) answer["archive"] = archive_json(read.archive_begins);
+  if (read.scan.damage) {
+    Json damage = damage_json(*read.scan.damage);
+    if (read.damage_in_archive) damage["in_archive"] = true;
+    answer["damage"] = std::move(damage);
   }
+  if (options.tenant) answer["tenant"] = tenant_json(*options.tenant, read.scan);
   if (checkpoint) {
-    TRY(Json said, held_against(*checkpoint, files, directory.wal(), scan, *head));
-    if (said.find("reason") != nullptr) answer["intact"] = false;
+    TRY(Json said, held_against(*checkpoint, files, directory.wal(), read, *head));
+    if (said.find("agrees")->as_bool() == false) answer["intact"] = false;
     answer["checkpoint"] = std::move(said);
   } else {
     answer["note"] = "without a checkpoint (--against) a log whose end was cut off cleanly looks intact";
@@ -256,8 +314,13 @@ Result<Json> export_tenant(const std::string& data_directory, const std::string&
 }
 
 Result<Json> verify_bundle(const std::string& path, const VerifyOptions& options) {
+  public_works::PosixFileSystem files;
+  const auto there = files.stat(path);
   std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(ErrorCode::not_found, fmt::format("cannot read {}", path));
+  if (!there || !*there || (*there)->is_directory || !file) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("cannot read {}; name a file that `symphainy wal export` wrote", path), "unreadable");
+  }
   TRY(runtime::BundleReport report, runtime::check_bundle([&](std::string& line) -> Result<bool> {
         return static_cast<bool>(std::getline(file, line));
       }));
@@ -298,10 +361,11 @@ Result<std::string> create_signing_key(const std::string& path) {
 
 Result<std::string> read_text_file(const std::string& path) {
   public_works::PosixFileSystem files;
-  TRY(const auto file, files.open(path, OpenMode::read));
   std::string text;
-  TRY(file->read_at(0, kMaxTextBytes, text));
-  return text;
+  const auto file = files.open(path, OpenMode::read);
+  const auto read = file ? (*file)->read_at(0, kMaxTextBytes, text) : std::unexpected(file.error());
+  if (read) return text;
+  return fail(ErrorCode::invalid_argument, fmt::format("cannot read {}: {}", path, read.error().message), "unreadable");
 }
 
 Result<base::SigningKey> read_signing_key(const std::string& path) {

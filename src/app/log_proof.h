@@ -22,10 +22,11 @@ struct VerifyOptions {
 };
 
 /// Checks every hash and both chains of the log against the durable head:
-/// {"intact", "records", "first", "last", "tenants", "head", "torn_tail_bytes", "tenant"?, "checkpoint"?: {"agrees",
-/// "earlier_timeline"?, "reason"?}, "note"?, "damage"?: {"segment", "offset", "position", "reason"}}. "intact" is false
-/// too when the log does not agree with the checkpoint. An error only when the log, or the checkpoint, cannot be read
-/// at all.
+/// {"intact", "records", "first", "last", "tenants", "head", "torn_tail_bytes", "tenant"?, "archive"?: {"first",
+/// "note"?}, "checkpoint"?: {"agrees", "earlier_timeline"?, "reason"?, "note"?}, "note"?, "damage"?: {"segment",
+/// "offset", "position", "reason", "in_archive"?}}. "intact" is false too when the log does not agree with the
+/// checkpoint; "agrees" is null when its position is in nothing that was read, which contradicts nothing. An error when
+/// the log, the checkpoint or the archive cannot be read at all, or when `from` is beyond the checkpoint.
 [[nodiscard]] Result<Json> verify_log(const std::string& data_directory, const VerifyOptions& options = {});
 
 /// A signed checkpoint of the log as it is. corrupt when the log is damaged, conflict when it is empty.
@@ -44,7 +45,7 @@ struct VerifyOptions {
 [[nodiscard]] Result<base::SigningKey> read_signing_key(const std::string& path);
 /// 64 hexadecimal digits, or a file that begins with them.
 [[nodiscard]] Result<base::PublicKey> read_public_key(const std::string& digits_or_path);
-/// A small text file.
+/// A small text file. invalid_argument, reason "unreadable", when it cannot be read.
 [[nodiscard]] Result<std::string> read_text_file(const std::string& path);
 
 }  // namespace symphainy::app

@@ -8,7 +8,9 @@
 
 #include "app/local_store.h"
 #include "app/snapshots.h"
+#include "app/staged_directory.h"
 #include "base/try.h"
+#include "public_works/adapters/segment_log/segment.h"
 #include "public_works/adapters/segment_log/segment_archive.h"
 #include "runtime/state_surface.h"
 
@@ -33,10 +35,6 @@ Json segment_json(const Candidate& candidate) {
                        {"segment", name_of(candidate)}});
 }
 
-std::string hold_path(const DataDirectory& directory) {
-  return directory.root + "/history.lock";
-}
-
 std::uint64_t first_batch(const public_works::ExecutionRow& row) {
   return row.batches.empty() ? row.accepted_position : row.batches.front();
 }
@@ -54,6 +52,7 @@ class Round {
       : parts_(parts), round_(round), snapshots_(parts.files, parts.directory) {}
 
   Result<Json> run() {
+    if (!round_.policy.archive.empty()) TRY(refuse_inside(round_.policy.archive, parts_.directory.root));
     TRY(const auto sealed, sealed_segments());
     TRY(const auto candidates, let_go_by_policy(sealed));
     TRY(take_snapshot_when_due(candidates));
@@ -81,7 +80,7 @@ class Round {
 
   // From the front: those that are too old, and those too many.
   Result<std::vector<Candidate>> let_go_by_policy(const std::vector<Candidate>& sealed) {
-    std::uint64_t bytes = 0;
+    TRY(std::uint64_t bytes, last_segment_bytes());
     for (const Candidate& candidate : sealed) bytes += candidate.bytes;
     std::vector<Candidate> out;
     for (const Candidate& candidate : sealed) {
@@ -94,6 +93,14 @@ class Round {
       out.push_back(candidate);
     }
     return out;
+  }
+
+  // It never goes, but it takes its place.
+  Result<std::uint64_t> last_segment_bytes() {
+    TRY(const auto paths, public_works::segment_paths(parts_.files, parts_.directory.wal()));
+    if (paths.empty()) return 0;
+    TRY(const auto stat, parts_.files.stat(paths.back()));
+    return stat ? stat->size : 0;
   }
 
   // By the first record behind it, because the beginning of a segment is quicker to read than its end.
@@ -114,12 +121,9 @@ class Round {
     if (reached <= newest) return {};
     TRY(const bool worth, is_worth_a_snapshot(candidates, newest));
     if (!every && !worth) return {};
-    if (round_.dry_run) {
-      floor_ = known.empty() ? reached : newest;
-      return {};
-    }
-    TRY(const auto taken, snapshots_.take(parts_.log, parts_.clock));
-    if (taken) snapshot_ = taken->position;
+    if (!round_.dry_run) return take_snapshot();
+    const bool can_be_taken = !known.empty() || parts_.log.first_position() == 1;
+    if (can_be_taken) floor_ = Hold{"snapshot", known.empty() ? reached : newest};
     return {};
   }
 
@@ -138,10 +142,9 @@ class Round {
     if (candidates.empty()) return candidates;
     TRY(auto holds, needs_of_history(parts_.state));
     if (!floor_) {
-      TRY(floor_, snapshot_floor(before_all(holds) > candidates.front().segment.last_position));
+      TRY(floor_, snapshot_hold(before_all(holds) > candidates.front().segment.last_position));
     }
-    // The older one: should the newer be damaged later, the older and the log behind it still rebuild everything.
-    holds.push_back({"snapshot", *floor_});
+    holds.push_back(*floor_);
     for (const Hold& hold : holds) {
       if (hold.position > candidates.back().segment.last_position) continue;
       held_by_.push_back(Json::object({{"position", hold.position}, {"what", hold.what}}));
@@ -156,22 +159,34 @@ class Round {
     return std::ranges::min(holds, {}, &Hold::position).position;
   }
 
-  // Reading them back costs as much as taking them, so it is done only when something can go.
-  Result<std::uint64_t> snapshot_floor(bool verified) {
-    TRY(auto known, snapshots_.list(parts_.log));
-    if (known.empty()) return 0;
-    if (!verified) return known.back().position;
-    TRY(auto good, snapshots_.good(parts_.log));
-    if (good.size() < known.size() && !round_.dry_run) {
-      TRY(const auto taken, snapshots_.take(parts_.log, parts_.clock));
-      if (taken) snapshot_ = taken->position;
-      TRY(good, snapshots_.good(parts_.log));
+  // The older one: should the newer be damaged later, the older and the log behind it still rebuild everything. Only
+  // while the whole log is there one is enough. Reading them back costs as much as taking them, so it is done only when
+  // something can go.
+  Result<Hold> snapshot_hold(bool verified) {
+    TRY(auto snapshots, snapshots_.list(parts_.log));
+    if (verified) {
+      const std::size_t known = snapshots.size();
+      TRY(snapshots, snapshots_.good(parts_.log));
+      if (snapshots.size() < known && !round_.dry_run) {
+        TRY(take_snapshot());
+        TRY(snapshots, snapshots_.good(parts_.log));
+      }
     }
-    return good.empty() ? 0 : good.back().position;
+    const std::uint64_t first = parts_.log.first_position();
+    if (snapshots.size() < Snapshots::kKept && first > 1) return Hold{"second snapshot", first};
+    return Hold{"snapshot", snapshots.empty() ? 0 : snapshots.back().position};
+  }
+
+  Result<void> take_snapshot() {
+    TRY(const std::uint64_t reached, parts_.state.position());
+    TRY(const auto taken, snapshots_.take(parts_.log, parts_.clock, reached, round_.stopped));
+    if (taken) snapshot_ = taken->position;
+    return {};
   }
 
   Result<void> archive(const std::vector<Candidate>& candidates) {
     if (round_.policy.archive.empty()) return {};
+    if (!round_.dry_run) TRY(parts_.files.create_directories(round_.policy.archive));  // verified with, also when empty
     public_works::SegmentArchive archive(parts_.files, round_.policy.archive, parts_.log.identity());
     for (const Candidate& candidate : candidates) {
       if (stopped()) return {};
@@ -188,7 +203,7 @@ class Round {
   Result<void> retire(const std::vector<Candidate>& free) {
     if (free.empty() || stopped()) return {};
     if (!round_.dry_run) {
-      auto lock = parts_.files.lock(hold_path(parts_.directory));
+      auto lock = parts_.files.lock(history_lock(parts_.directory));
       if (!lock && lock.error().code != ErrorCode::unavailable) return std::unexpected(lock.error());
       if (!lock) {
         held_by_.push_back(Json::object({{"position", parts_.log.first_position()}, {"what", "backup"}}));
@@ -209,7 +224,7 @@ class Round {
   Json retired_ = Json::array();
   Json held_by_ = Json::array();
   std::optional<std::uint64_t> snapshot_;  // taken in this round
-  std::optional<std::uint64_t> floor_;     // the log is kept from the snapshot at this position on
+  std::optional<Hold> floor_;              // of the snapshots
 };
 
 }  // namespace
@@ -247,7 +262,7 @@ Result<Json> retain_once(const RuntimeOptions& options, const RetentionRound& ro
 
 Result<std::unique_ptr<public_works::FileLock>> hold_history(public_works::FileSystem& files,
                                                              const DataDirectory& directory) {
-  auto lock = files.lock(hold_path(directory));
+  auto lock = files.lock(history_lock(directory));
   if (lock) return lock;
   if (lock.error().code != ErrorCode::unavailable) return std::unique_ptr<public_works::FileLock>();
   return fail(

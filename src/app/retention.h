@@ -46,6 +46,7 @@ struct RetentionRound {
 /// "retired": [{"segment", "first", "last", "bytes"}], "held_by": [{"what", "position"}] (what kept segments that the
 /// policy lets go), "snapshot" (position of one taken now, else null), "first_position", "last_position", "dry_run"}.
 /// Sizes in bytes. An error stops it where it is; what was done stays done, and the store stays whole.
+/// invalid_argument, reason "inside_itself", when the archive lies in the data directory.
 [[nodiscard]] Result<Json> run_retention(const RetentionParts& parts, const RetentionRound& round);
 
 /// One round on a store that nobody has open. not_found when there is none.

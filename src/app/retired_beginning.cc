@@ -48,10 +48,6 @@ Result<std::optional<RetiredBeginning>> read_beginning(FileSystem& files, const 
   return beginning;
 }
 
-bool is_no_use(const Error& error) {
-  return error.code == ErrorCode::corrupt || error.code == ErrorCode::not_found || error.reason == "schema_version";
-}
-
 Error no_snapshot(const RetiredBeginning& beginning, const DataDirectory& from, std::uint64_t position) {
   const std::uint64_t first = beginning.base.chain.position() + 1;
   const auto& snapshots = beginning.snapshots;

@@ -27,8 +27,6 @@ struct RetiredBeginning {
 [[nodiscard]] Result<std::optional<RetiredBeginning>> read_beginning(public_works::FileSystem& files,
                                                                      const DataDirectory& directory);
 
-/// Why a snapshot is of no use while the others may be: damaged, another release's, or just removed by its owner.
-[[nodiscard]] bool is_no_use(const Error& error);
 /// not_found, reason kHistoryRetired: a copy that ends at `position` would not know what was recorded before the
 /// beginning.
 [[nodiscard]] Error no_snapshot(const RetiredBeginning& beginning, const DataDirectory& from, std::uint64_t position);

@@ -11,6 +11,8 @@
 #include "base/time.h"
 #include "base/try.h"
 #include "public_works/adapters/sqlite/sqlite_snapshot.h"
+#include "public_works/adapters/sqlite/sqlite_state_store.h"
+#include "runtime/state_surface.h"
 
 namespace symphainy::app {
 namespace {
@@ -18,13 +20,16 @@ namespace {
 using public_works::EventLog;
 using public_works::FileSystem;
 using public_works::OpenMode;
+using public_works::SqliteStateStore;
 
 constexpr std::uint64_t kFormat = 1;
 constexpr std::string_view kKind = "symphainy.snapshot";
-constexpr std::size_t kKept = 2;
+constexpr const char* kDamaged = "snapshot_damaged";
 constexpr std::size_t kPieceBytes = 1024 * 1024;
 constexpr std::size_t kMaxManifestBytes = 64 * 1024;
 constexpr std::size_t kNameDigits = 20;
+// Between two looks at whether to stop: about a second's folding.
+constexpr std::uint64_t kPositionsAtOnce = 500'000;
 
 std::string name_of(std::uint64_t position) {
   return fmt::format("{:020}", position);
@@ -101,10 +106,20 @@ Result<base::Digest> store_hash_at(const EventLog& log, std::uint64_t position) 
 }
 
 std::unexpected<Error> no_snapshot(const Snapshot& snapshot, std::string_view reason) {
-  return fail(ErrorCode::corrupt, fmt::format("snapshot {}: {}", snapshot.path, reason), "snapshot_damaged");
+  return fail(ErrorCode::corrupt, fmt::format("snapshot {}: {}", snapshot.path, reason), kDamaged);
 }
 
 }  // namespace
+
+// What is wrong with the log has a reason of its own.
+bool is_no_use(const Error& error) {
+  const bool damaged = error.code == ErrorCode::corrupt && (error.reason.empty() || error.reason == kDamaged);
+  return damaged || error.code == ErrorCode::not_found || error.reason == "schema_version";
+}
+
+std::string history_lock(const DataDirectory& directory) {
+  return directory.root + "/history.lock";
+}
 
 Result<std::vector<Snapshot>> Snapshots::list(const EventLog& log) const {
   return list(log.identity());
@@ -161,28 +176,38 @@ Result<std::optional<Snapshot>> Snapshots::newest_good(const EventLog& log) cons
 }
 
 Result<std::vector<Snapshot>> Snapshots::good(const EventLog& log) const {
-  TRY(auto found, list(log));
-  std::erase_if(found, [&](const Snapshot& snapshot) {
+  TRY(const auto candidates, list(log));
+  std::vector<Snapshot> found;
+  for (const Snapshot& snapshot : candidates) {
     const auto right = verify(snapshot, log);
-    if (!right) spdlog::warn("passing over a snapshot: {}", right.error().message);
-    return !right;
-  });
+    if (right) {
+      found.push_back(snapshot);
+      continue;
+    }
+    if (!is_no_use(right.error())) return std::unexpected(right.error());
+    spdlog::warn("passing over a snapshot: {}", right.error().message);
+  }
   return found;
 }
 
-Result<std::optional<Snapshot>> Snapshots::take(const EventLog& log, public_works::Clock& clock) {
+Result<std::optional<Snapshot>> Snapshots::take(const EventLog& log, public_works::Clock& clock, std::uint64_t until,
+                                                const std::function<bool()>& stopped) {
   TRY(files_.create_directories(directory_.snapshots()));
   TRY(auto kept, good(log));
-  TRY(remove_others(kept));
-  const std::string unfinished = directory_.snapshots() + "/unfinished.db";
-  TRY(const auto file, files_.open(unfinished, OpenMode::create));  // SQLite would make it readable by everybody
-  TRY(public_works::copy_state(directory_.state(), unfinished));
-  TRY(file->sync_data());
-  TRY(const auto copy, public_works::check_state_copy(unfinished));
-  if (!kept.empty() && kept.front().position >= copy.position) {
-    TRY(files_.remove(unfinished));
+  until = std::min(until, log.durable_position());
+  if ((kept.empty() ? 0 : kept.front().position) >= until) {
+    if (kept.size() >= kKept) TRY(remove_others(kept));
     return std::nullopt;
   }
+  TRY(const bool folded, fold(log, kept.empty() ? std::nullopt : std::optional(kept.front()), until, stopped));
+  if (!folded) return std::nullopt;
+  const std::string unfinished = directory_.snapshots() + "/unfinished.db";
+  TRY(files_.remove(unfinished));
+  TRY(const auto file, files_.open(unfinished, OpenMode::create));  // SQLite would make it readable by everybody
+  TRY(public_works::copy_state(fold_path(), unfinished));
+  TRY(file->sync_data());
+  TRY(remove_fold());
+  TRY(const auto copy, public_works::check_state_copy(unfinished));
   Snapshot snapshot;
   snapshot.position = copy.position;
   snapshot.path = directory_.snapshots() + "/" + name_of(copy.position) + ".db";
@@ -192,9 +217,39 @@ Result<std::optional<Snapshot>> Snapshots::take(const EventLog& log, public_work
   TRY(files_.rename(unfinished, snapshot.path));
   TRY(write_manifest(snapshot, log.identity()));
   kept.insert(kept.begin(), snapshot);
-  if (kept.size() > kKept) kept.resize(kKept);
   TRY(remove_others(kept));
   return snapshot;
+}
+
+// Into the database at fold_path(); false when it was stopped.
+Result<bool> Snapshots::fold(const EventLog& log, const std::optional<Snapshot>& from, std::uint64_t until,
+                             const std::function<bool()>& stopped) const {
+  if (!from && log.first_position() > 1) {
+    return fail(ErrorCode::corrupt,
+                fmt::format("no snapshot in {} is good, and the log begins at position {}, so none can be made of it; "
+                            "put the archived segments or the snapshots back (docs/guides/retention.md)",
+                            directory_.snapshots(), log.first_position()),
+                kDamaged);
+  }
+  TRY(remove_fold());
+  if (from) {
+    TRY(copy_to(*from, fold_path()));
+  } else {
+    TRY(files_.open(fold_path(), OpenMode::create));  // as in take()
+  }
+  TRY(const auto state,
+      SqliteStateStore::open(fold_path(), SqliteStateStore::Mode::read_write, state_origin(log.identity())));
+  for (std::uint64_t next = from ? from->position : 0; next < until;) {
+    if (stopped && stopped()) return false;
+    next += std::min(until - next, kPositionsAtOnce);
+    TRY(runtime::fold_log(log, *state, next));
+  }
+  return true;
+}
+
+Result<void> Snapshots::remove_fold() const {
+  for (const char* suffix : {"", "-wal", "-shm", ".unfinished"}) TRY(files_.remove(fold_path() + suffix));
+  return {};
 }
 
 // Durable when it succeeds, and so is the database's name.
@@ -209,8 +264,13 @@ Result<void> Snapshots::write_manifest(const Snapshot& snapshot, const public_wo
   return files_.sync_directory(directory_.snapshots());
 }
 
-// What says what a snapshot is goes first.
-Result<void> Snapshots::remove_others(const std::vector<Snapshot>& kept) const {
+// All but the first two of these; what says what a snapshot is goes first. A backup copies those that it found when it
+// began, so while one is being taken they all stay.
+Result<void> Snapshots::remove_others(std::vector<Snapshot> kept) const {
+  kept.resize(std::min(kept.size(), kKept));
+  const auto lock = files_.lock(history_lock(directory_));
+  if (!lock && lock.error().code == ErrorCode::unavailable) return {};
+  if (!lock) return std::unexpected(lock.error());
   TRY(auto names, files_.list(directory_.snapshots()));
   std::ranges::partition(names, [](const std::string& name) { return name.ends_with(".json"); });
   for (const std::string& name : names) {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Snapshots of the projections, DATA/snapshots: `POSITION.db` is state.db as it was at that position, `POSITION.json`,
-// written last, says what it must be. The last two are kept. Projections that are lost are rebuilt from the newest good
-// one and the log behind it, so what lies before both may be retired.
+// Snapshots of the projections, DATA/snapshots: `POSITION.db` is the fold of the log up to that position,
+// `POSITION.json`, written last, says what it must be. The last two are kept. Projections that are lost are rebuilt
+// from the newest good one and the log behind it, so what lies before both may be retired. A snapshot is folded from
+// the one before it and never copied from state.db: what is wrong there is still found when the log that would tell is
+// gone.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,9 +30,18 @@ struct Snapshot {
   std::int64_t created_us = 0;
 };
 
+/// Why a snapshot is of no use while the others may be: damaged, another release's, or just removed by its owner. Any
+/// other error says nothing about it.
+[[nodiscard]] bool is_no_use(const Error& error);
+
+/// The lock file of those who remove a part of the history, and of a backup, which reads it.
+[[nodiscard]] std::string history_lock(const DataDirectory& directory);
+
 /// The snapshots of one data directory. Used by one thread; taking one needs the directory's lock.
 class Snapshots {
  public:
+  static constexpr std::size_t kKept = 2;
+
   Snapshots(public_works::FileSystem& files, DataDirectory directory)
       : files_(files), directory_(std::move(directory)) {}
 
@@ -39,13 +51,17 @@ class Snapshots {
   /// Reads all of it back. corrupt when it is not what was written, or not of this log; conflict when another release
   /// made it; not_found when it is gone.
   [[nodiscard]] Result<void> verify(const Snapshot& snapshot, const public_works::EventLog& log) const;
-  /// All that verify, newest first; what does not is told to the program's log.
+  /// All that verify, newest first; what is of no use is told to the program's log. One that cannot be read now is an
+  /// error.
   [[nodiscard]] Result<std::vector<Snapshot>> good(const public_works::EventLog& log) const;
   /// The newest that verifies; what does not is told to the program's log. Nothing when there is none.
   [[nodiscard]] Result<std::optional<Snapshot>> newest_good(const public_works::EventLog& log) const;
-  /// Of the projections as they are, verified and durable; then all but the last two are removed. Nothing when the
-  /// newest has their position already.
-  [[nodiscard]] Result<std::optional<Snapshot>> take(const public_works::EventLog& log, public_works::Clock& clock);
+  /// Of the log up to the batch that holds `until`, folded from the newest good one on, verified and durable; then all
+  /// but the last two good ones are removed, or stay for the next time when a backup is being taken. Nothing when the
+  /// newest has that position already, or when it was stopped; `stopped` may be empty. corrupt, reason
+  /// "snapshot_damaged", when none is good and the log begins later than at 1.
+  [[nodiscard]] Result<std::optional<Snapshot>> take(const public_works::EventLog& log, public_works::Clock& clock,
+                                                     std::uint64_t until, const std::function<bool()>& stopped = {});
   /// A copy of the snapshot under another name, synced, and so is the name.
   [[nodiscard]] Result<void> copy_to(const Snapshot& snapshot, const std::string& path) const;
   /// Copies another directory's snapshot, which says that it is of the log `from`, as one of `own`: a log that the
@@ -57,7 +73,11 @@ class Snapshots {
 
  private:
   [[nodiscard]] Result<void> check_database(const Snapshot& snapshot, const public_works::LogIdentity& log) const;
-  [[nodiscard]] Result<void> remove_others(const std::vector<Snapshot>& kept) const;
+  [[nodiscard]] Result<bool> fold(const public_works::EventLog& log, const std::optional<Snapshot>& from,
+                                  std::uint64_t until, const std::function<bool()>& stopped) const;
+  [[nodiscard]] Result<void> remove_fold() const;
+  [[nodiscard]] std::string fold_path() const { return directory_.snapshots() + "/unfinished.fold"; }
+  [[nodiscard]] Result<void> remove_others(std::vector<Snapshot> kept) const;
   [[nodiscard]] Result<void> write_manifest(const Snapshot& snapshot, const public_works::LogIdentity& log) const;
 
   public_works::FileSystem& files_;

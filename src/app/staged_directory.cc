@@ -33,7 +33,7 @@ std::string parent_of(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
-Result<void> StagedDirectory::check(FileSystem& files, const std::string& target, const std::string& source) {
+Result<void> refuse_inside(const std::string& target, const std::string& source) {
   const std::string name = without_slash(target);
   std::error_code failed;
   const auto inner = std::filesystem::weakly_canonical(name, failed);
@@ -47,6 +47,12 @@ Result<void> StagedDirectory::check(FileSystem& files, const std::string& target
     return unusable(fmt::format("{} lies in {} itself; name a directory outside of it", target, source),
                     "inside_itself");
   }
+  return {};
+}
+
+Result<void> StagedDirectory::check(FileSystem& files, const std::string& target, const std::string& source) {
+  TRY(refuse_inside(target, source));
+  const std::string name = without_slash(target);
   TRY(const auto found, files.stat(name));
   bool taken = found && !found->is_directory;
   if (found && !taken) {

@@ -11,6 +11,9 @@
 namespace symphainy::app {
 
 [[nodiscard]] std::string parent_of(const std::string& path);
+/// invalid_argument, reason "inside_itself", when `target` is `source`, which must exist, or lies in it; the target
+/// need not exist.
+[[nodiscard]] Result<void> refuse_inside(const std::string& target, const std::string& source);
 
 /// A directory that gets its name when everything in it is there: a crash leaves TARGET.unfinished, which is no store
 /// and no backup, and an error leaves nothing.

@@ -21,9 +21,8 @@ struct RestoreArguments {
 
 Result<int> create(Invocation& invocation, const std::string& directory) {
   TRY(const app::Configuration configuration, invocation.configuration());
+  if (!holds_store(configuration.data_directory)) return std::unexpected(no_store(configuration.data_directory));
   const auto made = app::create_backup(configuration.data_directory, directory);
-  if (!made && made.error().code == ErrorCode::not_found && made.error().reason.empty())
-    return std::unexpected(no_store(configuration.data_directory));
   if (!made) return std::unexpected(made.error());
   invocation.out().json_line(*made);
   const Json* missing = made->find("missing");
@@ -57,6 +56,13 @@ Result<int> restore(Invocation& invocation, const RestoreArguments& arguments) {
   TRY(const app::RestoreOptions options, options_of(arguments, configuration));
   TRY(const Json restored, app::restore_backup(options));
   invocation.out().json_line(restored);
+  const Json* missing = restored.find("missing");
+  if (missing != nullptr && !missing->empty()) {
+    notify(
+        fmt::format("the store is restored, but lacks {} of the files that its log names, as the backup does; "
+                    "`missing` tells which: bring them back from an earlier backup",
+                    missing->size()));
+  }
   return kOk;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/invocation.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <fmt/format.h>
 #include <pwd.h>
 #include <unistd.h>
@@ -93,6 +95,17 @@ Error no_store(const std::string& data_directory) {
                   data_directory),
       std::string(kNoStore),
       {}};
+}
+
+bool holds_store(const std::string& data_directory) {
+  const std::filesystem::path wal = std::filesystem::path(data_directory) / "wal";
+  std::error_code failed;
+  const std::filesystem::directory_iterator entries(wal, failed);
+  // What cannot be looked at is for the command itself to tell.
+  if (failed) return failed != std::errc::no_such_file_or_directory && failed != std::errc::not_a_directory;
+  return std::ranges::any_of(entries, [](const std::filesystem::directory_entry& entry) {
+    return entry.path().filename() == "head" || entry.path().extension() == ".seg";
+  });
 }
 
 Error unknown_id(std::string_view kind, std::string_view id, std::string_view list_command) {

@@ -67,6 +67,9 @@ struct ScopedReader {
 /// The error for a data directory that holds no store.
 [[nodiscard]] Error no_store(const std::string& data_directory);
 
+/// False when the data directory has no log. Asked before a command's work, whose "not found" may be of something else.
+[[nodiscard]] bool holds_store(const std::string& data_directory);
+
 /// The error for an id that this tenant does not have.
 [[nodiscard]] Error unknown_id(std::string_view kind, std::string_view id, std::string_view list_command);
 

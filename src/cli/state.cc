@@ -110,11 +110,10 @@ void print_check(const Output& out, const Json& answer, bool equal) {
 
 Result<int> verify(Invocation& invocation) {
   TRY(const app::Configuration configuration, invocation.configuration());
+  if (!holds_store(configuration.data_directory)) return std::unexpected(no_store(configuration.data_directory));
   const StopSignal stop;  // before there is something temporary to be removed
   TRY(const TemporaryStore scratch, TemporaryStore::create("symphainy-state", TemporaryStore::After::remove));
   const auto answer = app::check_state({configuration.data_directory, scratch.path(), [&] { return stop.raised(); }});
-  if (!answer && answer.error().code == ErrorCode::not_found && answer.error().reason.empty())
-    return std::unexpected(no_store(configuration.data_directory));
   if (!answer) return std::unexpected(answer.error());
   const bool equal = answer->find("equal")->as_bool().value_or(false);
   print_check(invocation.out(), *answer, equal);

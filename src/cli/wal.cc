@@ -71,6 +71,12 @@ std::string damage_message(const Json& answer) {
     const Json* value = damage->find(key);
     return value == nullptr ? std::string("?") : plain(*value);
   };
+  if (damage->find("in_archive") != nullptr) {
+    return fmt::format(
+        "the archive is damaged in {} at byte {} of the segment: {}; bring the file back from another "
+        "copy of the archive; without --archive only the log itself is verified",
+        part("segment"), part("offset"), part("reason"));
+  }
   return fmt::format(
       "the log is damaged in {} at byte {}: {}; go back to a backup (`symphainy backup restore BACKUP`), "
       "or copy what is sound (`symphainy wal repair DIR`)",
@@ -122,18 +128,28 @@ Error no_log(const std::string& data_directory) {
                {}};
 }
 
+// That nothing can be said of a checkpoint is neither damage nor the proof that was asked for.
+int told_of_checkpoint(const Json& answer) {
+  const Json* checkpoint = answer.find("checkpoint");
+  const Json* reason = checkpoint == nullptr ? nullptr : checkpoint->find("reason");
+  if (reason == nullptr) return kOk;
+  complain(fmt::format("the log is intact, but cannot be held to the checkpoint: {}", plain(*reason)));
+  return kUsage;
+}
+
 Result<int> verify(Invocation& invocation, const VerifyArguments& arguments) {
   TRY(const app::VerifyOptions options, options_of(arguments));
   TRY(const app::Configuration configuration, invocation.configuration());
-  auto answer = arguments.bundle.empty() ? app::verify_log(configuration.data_directory, options)
-                                         : app::verify_bundle(arguments.bundle, options);
-  if (!answer && answer.error().code == ErrorCode::not_found && arguments.bundle.empty())
+  const bool of_log = arguments.bundle.empty();
+  if (of_log && !holds_store(configuration.data_directory))
     return std::unexpected(no_log(configuration.data_directory));
+  auto answer =
+      of_log ? app::verify_log(configuration.data_directory, options) : app::verify_bundle(arguments.bundle, options);
   if (!answer) return std::unexpected(std::move(answer).error());
   const Json* intact = answer->find("intact");
   const bool sound = intact != nullptr && intact->as_bool().value_or(false);
   print_answer(invocation.out(), *answer, sound);
-  if (sound) return kOk;
+  if (sound) return told_of_checkpoint(*answer);
   complain(damage_message(*answer));
   return kDamaged;
 }
@@ -152,8 +168,8 @@ Result<base::SigningKey> signing_key(const SigningArguments& arguments) {
 Result<int> checkpoint(Invocation& invocation, const SigningArguments& arguments) {
   TRY(const base::SigningKey key, signing_key(arguments));
   TRY(const app::Configuration configuration, invocation.configuration());
+  if (!holds_store(configuration.data_directory)) return std::unexpected(no_log(configuration.data_directory));
   const auto made = app::make_checkpoint(configuration.data_directory, key);
-  if (!made && made.error().code == ErrorCode::not_found) return std::unexpected(no_log(configuration.data_directory));
   if (!made) return std::unexpected(made.error());
   std::fwrite(made->data(), 1, made->size(), stdout);
   return kOk;
@@ -164,6 +180,7 @@ Result<int> export_bundle(Invocation& invocation, const SigningArguments& argume
   TRY(const app::Configuration configuration, invocation.configuration());
   TRY(const public_works::TenantScope scope, invocation.scope());
   if (!scope.tenant()) return fail(ErrorCode::invalid_argument, "a bundle holds one tenant's records: --tenant NAME");
+  if (!holds_store(configuration.data_directory)) return std::unexpected(no_log(configuration.data_directory));
   const auto written = app::export_tenant(configuration.data_directory, *scope.tenant(), key, arguments.out);
   if (!written && written.error().code == ErrorCode::not_found && written.error().reason.empty())
     return fail(ErrorCode::invalid_argument, written.error().message);
@@ -176,9 +193,8 @@ Result<int> repair(Invocation& invocation, const RepairArguments& arguments) {
   std::map<std::string, Json> flags;
   if (arguments.actor) flags.emplace("actor", *arguments.actor);
   TRY(const app::Configuration configuration, invocation.configuration(std::move(flags)));
+  if (!holds_store(configuration.data_directory)) return std::unexpected(no_log(configuration.data_directory));
   const auto repaired = app::repair_store({configuration.data_directory, arguments.directory, who_asks(configuration)});
-  if (!repaired && repaired.error().code == ErrorCode::not_found && repaired.error().reason.empty())
-    return std::unexpected(no_log(configuration.data_directory));
   if (!repaired) return std::unexpected(repaired.error());
   invocation.out().json_line(*repaired);
   return kOk;
@@ -205,8 +221,11 @@ void add_wal(Command root) {
       .optional_argument("BUNDLE", what->bundle, "a file that `wal export` wrote; nothing: the log in --data")
       .option("--tenant", what->tenant, "tell this tenant's chain too", "NAME")
       .option("--from", what->from, "only the segments from the one that holds this position")
-      .option("--archive", what->archive, "where what was retired is kept: verify that too, from position 1 on", "DIR")
-      .option("--against", what->against, "a checkpoint that the log must agree with", "FILE")
+      .option("--archive", what->archive, "where what was retired is kept: verify that too, from where it begins on",
+              "DIR")
+      .option("--against", what->against,
+              "a checkpoint that the log must agree with; exit 2 when its position is retired and not in --archive",
+              "FILE")
       .option("--public-key", what->public_key, "who must have signed: 64 hexadecimal digits, or a .pub file", "KEY")
       .examples({"symphainy wal verify --data ./data", "symphainy wal verify -o table",
                  "symphainy wal verify --against monday.checkpoint --public-key audit.key.pub",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `symphainy wal retain`: gives up the beginning of the log, once.
+#include "app/archived_log.h"
 #include "app/retention.h"
 #include "base/try.h"
 #include "cli/command.h"
@@ -41,10 +42,12 @@ Result<int> retain(Invocation& invocation, const RetainArguments& arguments) {
         "what is sealed with --archive",
         "no_policy");
   }
+  if (!holds_store(configuration.data_directory)) return std::unexpected(no_store(configuration.data_directory));
   auto done = app::retain_once(configuration.runtime_options(), round);
-  if (!done && done.error().code == ErrorCode::not_found && done.error().reason.empty())
-    return std::unexpected(no_store(configuration.data_directory));
   if (!done) return std::unexpected(std::move(done).error());
+  if (!round.dry_run && !round.policy.archive.empty()) {
+    TRY(app::make_archive_directory(round.policy.archive));
+  }
   invocation.out().json_line(*done);
   return kOk;
 }

@@ -620,6 +620,31 @@ class Statements(Case):
         for payload in (b"", b"x", b"{}", b'{"earlier":7}', b'{"earlier":[7]}', b'{"earlier":[{"position":null,"timeline":""}]}'):
             self.assertFalse(agrees(first, 6, payload), payload)
 
+    def test_a_log_against_a_checkpoint_whose_position_is_retired(self):
+        made, _ = self.tenants(3)
+        value, last = checkpoint_of(made)[0], made.position
+        names, base = ["head", f"{last + 1:020}.seg"], made.base()
+        made.segment().batch({}, {"tenant": b"quiet"})
+        kept = {n: d for n, d in made.files(made.slot(closed=1)).items() if n in names} | {"base": base}
+        data = self.lay_out("retired", kept)
+        bad = self.lay_out("retired-and-damaged", flipped(kept, names[1], 12300))
+        def said(at, value):
+            path = self.write("retired.json", line(value))
+            done = subprocess.run([sys.executable, "-B", VERIFY, at, "--against", path], capture_output=True, text=True)
+            theirs = subprocess.run([SYMPHAINY, "wal", "verify", "--data", at, "--against", path], capture_output=True)
+            answer = json.loads(done.stdout)
+            self.assertEqual(theirs.returncode, done.returncode, (answer, theirs))
+            return done.returncode, answer["intact"], answer["checkpoint"]["agrees"]
+        answer = verify.verify(data, self.write("retired.json", line(value)))["checkpoint"]
+        self.assertIn("--archive", answer["reason"])
+        self.assertEqual(said(data, value), (2, True, None))
+        self.assertEqual(said(data, checkpoint_of(made)[0]), (0, True, True))
+        self.assertEqual(said(bad, value), (3, False, False))
+        for name in ("store", "timeline"):
+            other = checkpoint_of(made, position=last, **{name: "00000000-0000-0000-0000-000000000000"})[0]
+            self.assertEqual(said(data, other), (3, True, False), name)
+        Case.compared += 5
+
     def bad_bundle(self, lines, number=None, **k):
         answer = verify.verify(self.write("bad.bundle", *lines), **k)
         self.assertEqual((answer["kind"], answer["intact"]), ("bundle", False))

@@ -254,8 +254,8 @@ class Scan {
   Result<void> leave_out_what_is_trusted() {
     const auto behind = std::ranges::find_if(
         paths_, [this](const std::string& path) { return *parse_segment_name(name_of(path)) > options_.from; });
-    const auto leave_out = std::distance(paths_.begin(), behind) - 1;
-    if (leave_out <= 0) return {};
+    const auto leave_out = std::max<std::ptrdiff_t>(std::distance(paths_.begin(), behind) - 1, 0);
+    if (paths_.empty() || (leave_out == 0 && !options_.begins_anywhere)) return {};
     paths_.erase(paths_.begin(), paths_.begin() + leave_out);
     TRY(const auto file, files_.open(paths_.front(), OpenMode::read));
     std::string bytes;

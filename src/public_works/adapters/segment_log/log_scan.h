@@ -67,6 +67,8 @@ struct ScanOptions {
   std::uint64_t chain_at = 0;
   /// Only the segments from the one that holds this position; what lies before is taken on trust. 0: all.
   std::uint64_t from = 0;
+  /// What stands before the first segment that there is, is taken on trust too; `from` must not be before it.
+  bool begins_anywhere = false;
   /// Begin where the chain file says, if it fits the log: what lies before is not read, only that it is there. One
   /// thread only.
   bool from_chain_file = false;

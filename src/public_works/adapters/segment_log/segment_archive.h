@@ -36,11 +36,11 @@ class SegmentArchive {
   /// Names of segments, in the order of their positions.
   [[nodiscard]] Result<std::vector<std::string>> names() const;
   [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
-
- private:
   [[nodiscard]] std::string path_of(const std::string& segment_name) const {
     return directory_ + "/" + segment_name + ".zst";
   }
+
+ private:
   [[nodiscard]] Result<void> write(const File& segment, const std::string& path) const;
   [[nodiscard]] Result<void> compare(const File& segment, const std::string& path) const;
 
