@@ -40,6 +40,13 @@ Result<std::optional<KnownHead>> find_head(FileSystem& files, const std::string&
               fmt::format("{}/head is missing although there are segments; nothing was changed", directory));
 }
 
+Result<void> write_zeros(File& file, std::uint64_t from, std::uint64_t to) {
+  const std::string zeros(std::min<std::uint64_t>(kPieceBytes, to - from), '\0');
+  for (std::uint64_t offset = from; offset < to; offset += zeros.size())
+    TRY(file.write_at(offset, std::string_view(zeros).substr(0, std::min<std::uint64_t>(zeros.size(), to - offset))));
+  return {};
+}
+
 // Overwrites what a crash left torn (head slots, and what lies behind the log's end) with zeros, so that it can never
 // be taken for damage or for a continuation.
 Result<void> clear_what_is_torn(FileSystem& files, const LogScan& scan) {
@@ -47,10 +54,7 @@ Result<void> clear_what_is_torn(FileSystem& files, const LogScan& scan) {
   TRY(const auto file, files.open(last.path, OpenMode::read_write));
   for (const std::uint64_t offset : scan.torn_head_slots)
     TRY(file->write_at(offset, std::string(kHeadSlotBytes, '\0')));
-  for (std::uint64_t done = 0; done < scan.torn_bytes; done += kPieceBytes) {
-    const std::string zeros(std::min<std::uint64_t>(kPieceBytes, scan.torn_bytes - done), '\0');
-    TRY(file->write_at(last.end_offset + done, zeros));
-  }
+  TRY(write_zeros(*file, last.end_offset, last.end_offset + scan.torn_bytes));
   return file->sync_data();
 }
 
@@ -71,7 +75,8 @@ Result<void> write_again(File& file, const ScannedSegment& segment, std::uint64_
   const auto behind = std::ranges::upper_bound(segment.marks, head_position + 1, {}, &PositionMark::position);
   const std::uint64_t from = behind == segment.marks.begin() ? kSegmentBatchesOffset : std::prev(behind)->offset;
   TRY(write_again(file, kSegmentHeadOffsets.front(), kSegmentBatchesOffset));
-  TRY(write_again(file, from, segment.size));
+  TRY(write_again(file, from, segment.end_offset));
+  TRY(write_zeros(file, segment.end_offset, std::max(segment.size, segment.end_offset)));
   return file.sync_data();
 }
 
