@@ -6,6 +6,7 @@
 
 #include "symphainy/version.h"
 
+#include "app/manifest_members.h"
 #include "base/bytes.h"
 #include "base/time.h"
 #include "base/try.h"
@@ -38,41 +39,23 @@ Json body_of(const BackupManifest& manifest) {
                        {"timeline", manifest.timeline.text()}});
 }
 
-std::string text_of(const Json& json, std::string_view key) {
-  const Json* member = json.find(key);
-  const auto text = member == nullptr ? std::nullopt : member->as_string();
-  return text ? std::string(*text) : std::string();
-}
-
-std::uint64_t number_of(const Json& json, std::string_view key) {
-  const Json* member = json.find(key);
-  return member == nullptr ? 0 : member->as_uint64().value_or(0);
-}
-
-base::Digest digest_member(const Json& json, std::string_view key) {
-  base::Digest digest;
-  const auto raw = base::from_hex(text_of(json, key));
-  if (raw && raw->size() == digest.bytes.size()) std::ranges::copy(*raw, digest.bytes.begin());
-  return digest;
-}
-
 // Members need no checks of their own: the digest has vouched for all of it.
 BackupManifest manifest_of(const Json& json) {
   BackupManifest manifest;
-  manifest.created_us = base::parse_time(text_of(json, "created_at")).value_or(0);
-  manifest.store = base::Uuid::parse(text_of(json, "store")).value_or(base::Uuid{});
-  manifest.timeline = base::Uuid::parse(text_of(json, "timeline")).value_or(base::Uuid{});
-  manifest.position = number_of(json, "position");
-  manifest.time_us = base::parse_time(text_of(json, "time")).value_or(0);
+  manifest.created_us = base::parse_time(text_member(json, "created_at")).value_or(0);
+  manifest.store = base::Uuid::parse(text_member(json, "store")).value_or(base::Uuid{});
+  manifest.timeline = base::Uuid::parse(text_member(json, "timeline")).value_or(base::Uuid{});
+  manifest.position = number_member(json, "position");
+  manifest.time_us = base::parse_time(text_member(json, "time")).value_or(0);
   manifest.store_hash = digest_member(json, "store_hash");
   const Json* files = json.find("files");
   for (std::size_t i = 0; files != nullptr && i < files->size(); ++i) {
     const Json& file = files->at(i);
-    manifest.files.push_back({text_of(file, "path"), {digest_member(file, "sha256"), number_of(file, "size")}});
+    manifest.files.push_back({text_member(file, "path"), {digest_member(file, "sha256"), number_member(file, "size")}});
   }
   const Json* missing = json.find("missing");
   for (std::size_t i = 0; missing != nullptr && i < missing->size(); ++i) {
-    manifest.missing.push_back({text_of(missing->at(i), "path"), text_of(missing->at(i), "reason")});
+    manifest.missing.push_back({text_member(missing->at(i), "path"), text_member(missing->at(i), "reason")});
   }
   return manifest;
 }
@@ -113,18 +96,18 @@ Result<BackupManifest> read_manifest(FileSystem& files, const std::string& backu
   } else {
     return backup_damaged(path, parsed.error().message);
   }
-  if (text_of(json, "kind") == kKind && number_of(json, "format") > kFormat) {
+  if (text_member(json, "kind") == kKind && number_member(json, "format") > kFormat) {
     return fail(
         ErrorCode::corrupt,
         fmt::format("{}: the backup has format {}, which is newer than this release; restore it with release {} "
                     "or a later one",
-                    path, number_of(json, "format"), text_of(json, "release")),
+                    path, number_member(json, "format"), text_member(json, "release")),
         "unknown_format");
   }
-  const std::string claimed = text_of(json, "sha256");
+  const std::string claimed = text_member(json, "sha256");
   const std::string whole = json.dump() + "\n";
   if (json.is_object()) json.erase("sha256");
-  if (text_of(json, "kind") != kKind || whole != text || base::sha256(json.dump()).hex() != claimed) {
+  if (text_member(json, "kind") != kKind || whole != text || base::sha256(json.dump()).hex() != claimed) {
     return backup_damaged(path, "it is not what was written: its SHA-256 does not match");
   }
   return manifest_of(json);

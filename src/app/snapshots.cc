@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include "app/local_store.h"
+#include "app/manifest_members.h"
 #include "base/bytes.h"
 #include "base/time.h"
 #include "base/try.h"
@@ -47,24 +48,6 @@ Json manifest_json(const Snapshot& snapshot, const public_works::LogIdentity& lo
                        {"timeline", log.timeline.text()}});
 }
 
-std::string text_of(const Json& json, std::string_view key) {
-  const Json* member = json.find(key);
-  const auto text = member == nullptr ? std::nullopt : member->as_string();
-  return text ? std::string(*text) : std::string();
-}
-
-std::uint64_t number_of(const Json& json, std::string_view key) {
-  const Json* member = json.find(key);
-  return member == nullptr ? 0 : member->as_uint64().value_or(0);
-}
-
-base::Digest digest_of_member(const Json& json, std::string_view key) {
-  base::Digest digest;
-  const auto raw = base::from_hex(text_of(json, key));
-  if (raw && raw->size() == digest.bytes.size()) std::ranges::copy(*raw, digest.bytes.begin());
-  return digest;
-}
-
 // Nothing unless it is, to the byte, what would be written of what it says, for this log and under this name.
 std::optional<Snapshot> read_manifest(const std::string& text, std::uint64_t position,
                                       const public_works::LogIdentity& log) {
@@ -72,9 +55,9 @@ std::optional<Snapshot> read_manifest(const std::string& text, std::uint64_t pos
   if (!json) return std::nullopt;
   Snapshot snapshot;
   snapshot.position = position;
-  snapshot.created_us = base::parse_time(text_of(*json, "created_at")).value_or(0);
-  snapshot.digest = {digest_of_member(*json, "sha256"), number_of(*json, "size")};
-  snapshot.store_hash = digest_of_member(*json, "store_hash");
+  snapshot.created_us = base::parse_time(text_member(*json, "created_at")).value_or(0);
+  snapshot.digest = {digest_member(*json, "sha256"), number_member(*json, "size")};
+  snapshot.store_hash = digest_member(*json, "store_hash");
   if (manifest_json(snapshot, log).dump() + "\n" != text) return std::nullopt;
   return snapshot;
 }
