@@ -87,12 +87,10 @@ class FaultyWrites(unittest.TestCase):
                 code, results, faults = self.run_work(data, kind="eio", path="/wal", **{"from": call, "count": 1})
                 self.assertEqual(faults, 1)
                 statuses = {r["status"] for r in results.values()}
-                self.assertNotEqual(code, 0)
-                if results:  # else it came while opening, when no intent had been taken yet
-                    self.assertEqual(code, 4)
-                    self.assertIn("unknown", statuses)
-                    unknown += 1
+                # It came while opening (nothing had been taken yet), while closing (all had been answered), or between.
+                self.assertIn(code, (4,) if "unknown" in statuses else (1, 4))
                 self.assertLessEqual(statuses, {"completed", "unknown"})
+                unknown += "unknown" in statuses
                 self.settle(data, results)
         self.assertGreaterEqual(unknown, 3, "too few runs came to the point")
 

@@ -148,6 +148,32 @@ TEST(SegmentLogFailure, OfAnySyncStopsTheLogOnceAndLosesNothingReported) {
   }
 }
 
+// Room comes back; a disk that failed is not built on, although nobody waits for the segment it failed for.
+TEST(SegmentLogFailure, WhilePreparingTheNextSegmentStopsTheLog) {
+  constexpr std::uint64_t kSegmentRoom = 16 * 1024;
+  MemoryFileSystem memory;
+  {
+    Writer writer(memory, kSegmentRoom);
+    ASSERT_TRUE(writer.append("first"));
+    ASSERT_TRUE(writer.log().close());
+  }
+  UnreliableFileSystem files(memory);
+  files.fail_syncs_of("next.prepared");
+  std::size_t reported = 0;
+  {
+    Writer writer(files, kSegmentRoom);
+    while (writer.append(std::string(400, 'x'))) continue;
+    ASSERT_TRUE(writer.log().room()) << "it is not room that is missing";
+    const auto closed = writer.log().close();
+    ASSERT_FALSE(closed);
+    EXPECT_EQ(closed.error().message, "the sync failed");
+    EXPECT_EQ(writer.recorder().stops(), 1);
+    reported = writer.recorder().batches().size();
+  }
+  EXPECT_GE(reported, 1U);
+  EXPECT_GE(open_well(memory).batches.size(), 1 + reported);
+}
+
 // Half a segment is kept for ending what has begun.
 TEST(SegmentLogRoom, IsRefusedToNewWorkBeforeTheDiskIsFullAndComesBackByItself) {
   constexpr std::uint64_t kSegmentRoom = 64 * 1024;

@@ -19,6 +19,11 @@ class UnreliableFileSystem final : public FileSystem {
   void crash_at_sync(int n) { crash_at_ = n; }
   /// The Nth sync_data (from 1) and every later one fail; writing goes on.
   void fail_syncs_from(int n) { fail_from_ = n; }
+  /// Every sync_data of a file opened under this name fails.
+  void fail_syncs_of(std::string name) {
+    const std::lock_guard lock(mutex_);
+    fail_syncs_of_ = std::move(name);
+  }
   /// All files together may not grow beyond so many bytes more than they have now.
   void limit_growth(std::uint64_t bytes) {
     const std::lock_guard lock(mutex_);
@@ -65,7 +70,7 @@ class UnreliableFileSystem final : public FileSystem {
     TRY(auto file, live_.open(path, mode));
     if (!existed) ++changes_;
     TRY(const FileStat stat, file->stat());
-    return std::make_unique<OpenFile>(*this, std::move(file), stat.inode);
+    return std::make_unique<OpenFile>(*this, path, std::move(file), stat.inode);
   }
   Result<std::optional<FileStat>> stat(const std::string& path) override { return live_.stat(path); }
   Result<std::string> canonical(const std::string& path) override { return live_.canonical(path); }
@@ -94,8 +99,8 @@ class UnreliableFileSystem final : public FileSystem {
  private:
   class OpenFile final : public File {
    public:
-    OpenFile(UnreliableFileSystem& files, std::unique_ptr<File> file, std::uint64_t inode)
-        : files_(files), file_(std::move(file)), inode_(inode) {}
+    OpenFile(UnreliableFileSystem& files, std::string path, std::unique_ptr<File> file, std::uint64_t inode)
+        : files_(files), path_(std::move(path)), file_(std::move(file)), inode_(inode) {}
     Result<void> read_at(std::uint64_t offset, std::size_t length, std::string& out) const override {
       return file_->read_at(offset, length, out);
     }
@@ -114,6 +119,7 @@ class UnreliableFileSystem final : public FileSystem {
       TRY(files_.begin_sync());
       if (files_.fail_from_ > 0 && ++files_.data_syncs_ >= files_.fail_from_)
         return fail(ErrorCode::io_error, "the sync failed");
+      if (path_ == kDirectory + "/" + files_.fail_syncs_of_) return fail(ErrorCode::io_error, "the sync failed");
       return file_->read_at(0, 1 << 30, files_.synced_bytes_[inode_]);
     }
     Result<void> truncate(std::uint64_t size) override {
@@ -127,6 +133,7 @@ class UnreliableFileSystem final : public FileSystem {
 
    private:
     UnreliableFileSystem& files_;
+    const std::string path_;
     std::unique_ptr<File> file_;
     std::uint64_t inode_;
   };
@@ -161,6 +168,7 @@ class UnreliableFileSystem final : public FileSystem {
   std::uint64_t growth_left_ = UINT64_MAX;
   int crash_at_ = 0;
   int fail_from_ = 0;
+  std::string fail_syncs_of_;
   int syncs_ = 0;
   int data_syncs_ = 0;
   int changes_ = 0;

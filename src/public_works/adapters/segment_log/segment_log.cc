@@ -319,9 +319,11 @@ void SegmentLog::on_prepared() {
   }
   if (stopped_) return;
   const Error& error = prepared->error();
+  // Room comes back by itself; a disk that fails a write or a sync is trusted with nothing more.
+  if (error.code != ErrorCode::unavailable) return stop(error);
   tell_room(error);
   // What has begun waits for room when the other half of the segment was not enough: it is neither lost nor unknown.
-  if (!unwritten_.empty() && (ending_ || error.code != ErrorCode::unavailable)) return stop(error);
+  if (!unwritten_.empty() && ending_) return stop(error);
   post_at(clock_.steady_us() + kRoomIntervalUs, &SegmentLog::prepare_again);
 }
 
@@ -343,7 +345,7 @@ Result<void> SegmentLog::room() const {
   return fail(
       ErrorCode::unavailable,
       "there is no room for the next part of the log, so nothing new is begun until there is: " + no_room_->message,
-      "no_space");
+      no_room_->reason);
 }
 
 void SegmentLog::stop(const Error& error) {
