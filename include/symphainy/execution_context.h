@@ -6,21 +6,27 @@
 // numbers and ids derive from recorded facts, so an execution can be shown, explained and replayed from the log. A
 // context belongs to one handler run; its calls may come from one thread at a time. Calls may block for a short while.
 //
+// Work with effects outside goes into steps: each is remembered when it is done, whatever happens to the process
+// (docs/guides/steps.md).
+//
 // An execution can record 10,000 answers (now_us, get_state, get_reference and open_reference give one each time,
-// unless the execution added itself what they answer), add 10,000 each of artifacts, events, references, provenance
-// edges and state changes, and take 50 MiB of the log with all of them. Beyond that a call fails as invalid_argument,
-// reason "limit_exceeded"; now_us() throws.
+// unless the execution added itself what they answer), take 10,000 steps, add 10,000 each of artifacts, events,
+// references, provenance edges and state changes, and take 50 MiB of the log with all of them. Beyond that a call fails
+// as invalid_argument, reason "limit_exceeded"; now_us() throws.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "symphainy/error.h"
 #include "symphainy/intent.h"
 #include "symphainy/json.h"
+#include "symphainy/task.h"
 
 namespace symphainy {
 
@@ -103,6 +109,30 @@ struct StateValue {
   std::uint64_t version = 0;
 };
 
+/// How often a step is tried, and how long it waits between: first_delay_us, then twice as long each time up to
+/// max_delay_us, each shortened by up to a fifth so that many do not come back together.
+struct RetryPolicy {
+  std::uint32_t max_tries = 1;
+  std::int64_t first_delay_us = 100'000;
+  std::int64_t max_delay_us = 60'000'000;
+  /// Error names (Error::name()) that another try does not help.
+  std::vector<std::string> non_retryable = {};
+};
+
+/// What a step's function is told about its run.
+struct StepRun {
+  /// A UUIDv8 of the execution and the step, the same in every try and attempt: hand it to the outside as the key under
+  /// which the effect happens once.
+  std::string token;
+  std::uint32_t number = 1;  ///< of the try, in this attempt
+};
+
+/// Does the step's work and answers with a value of up to 1 MiB. Until it ends the context may only be asked for what
+/// does not vary (intent, ids, attempt, deadline, still_owner) and be logged to: everything else is refused as
+/// invalid_argument, reason "inside_step" (random() and new_id() throw std::logic_error), because it would not happen
+/// again when the step is answered from the log.
+using StepFunction = std::function<Task<Result<Json>>(const StepRun&)>;
+
 enum class LogLevel { debug, info, warning, error };
 
 class ExecutionContext {
@@ -151,6 +181,18 @@ class ExecutionContext {
   /// The content behind a reference whose location is in this runtime's artifact store or log.
   [[nodiscard]] virtual Result<std::unique_ptr<ContentSource>> open_reference(const std::string& reference_id) = 0;
 
+  /// Runs `function`, unless an earlier attempt recorded what it came to: then that is the answer, its error included.
+  /// A step is known by its name (name grammar) and how often the name was used before, so steps that have not run yet
+  /// may come in another order. Everything before it is durable when its function starts, and its own outcome before
+  /// the next step's function starts or the execution is answered; when the process dies in between, the function runs
+  /// again, under the same token. Of `input` the digest is recorded: when an earlier attempt had another one (reason
+  /// "step_diverged") nothing of the execution is committed and it is parked, whatever the handler makes of the error.
+  /// Errors: the function's own; cancelled, reason "superseded", when the runtime has given up on this attempt; unknown
+  /// when the log has stopped; invalid_argument.
+  [[nodiscard]] Task<Result<Json>> step(std::string name, Json input, StepFunction function, RetryPolicy retry = {}) {
+    return run_step(std::move(name), std::move(input), std::move(function), std::move(retry));
+  }
+
   /// A line in the runtime's log, with the execution's id. Never put payloads there.
   virtual void log(LogLevel level, std::string_view message) = 0;
 
@@ -159,6 +201,8 @@ class ExecutionContext {
 
  protected:
   ExecutionContext() = default;
+  [[nodiscard]] virtual Task<Result<Json>> run_step(std::string name, Json input, StepFunction function,
+                                                    RetryPolicy retry) = 0;
 };
 
 }  // namespace symphainy

@@ -46,7 +46,13 @@ struct RuntimeOptions {
   bool publish_events = true;  ///< relay committed events to DATA/events as they come
 };
 
-enum class ExecutionStatus { running, completed, failed, rejected };
+enum class ExecutionStatus {
+  running,
+  completed,
+  failed,
+  rejected,
+  parked,  ///< not an end: it waits for somebody to act, for the reason that its error tells
+};
 [[nodiscard]] std::string_view to_string(ExecutionStatus status) noexcept;
 
 struct PublishedEvent {

@@ -94,7 +94,7 @@ class [[nodiscard]] Task {
   ~Task() { destroy(); }
 
   /// False for one that was never a coroutine's, or was moved from: it must not be awaited.
-  explicit operator bool() const noexcept { return handle_ != nullptr; }
+  explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
   [[nodiscard]] bool await_ready() const noexcept { return !handle_ || handle_.done(); }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
     handle_.promise().set_continuation(awaiting);

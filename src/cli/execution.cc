@@ -15,7 +15,7 @@
 namespace symphainy::cli {
 namespace {
 
-constexpr std::array<std::string_view, 4> kStatuses{"running", "completed", "failed", "rejected"};
+constexpr std::array<std::string_view, 5> kStatuses{"running", "parked", "completed", "failed", "rejected"};
 
 struct ListOptions {
   std::optional<std::string> session;
@@ -38,7 +38,7 @@ struct ShowArguments {
 Result<public_works::ExecutionFilter> filter_of(const ListOptions& options, const ScopedReader& reader) {
   if (options.status && std::ranges::find(kStatuses, *options.status) == kStatuses.end())
     return fail(ErrorCode::invalid_argument,
-                fmt::format("--status {} is none; it is running, completed, failed or rejected", *options.status));
+                fmt::format("--status {} is none; it is running, parked, completed, failed or rejected", *options.status));
   public_works::ExecutionFilter filter;
   filter.scope = reader.scope;
   filter.session = options.session;
@@ -205,7 +205,7 @@ void add_list(Command& execution) {
       .option("--session", options->session, "only this session", "ID")
       .option("--solution", options->solution, "only this solution", "ID")
       .option("--type", options->type, "only this intent type", "TYPE")
-      .option("--status", options->status, "only running, completed, failed or rejected ones", "STATUS")
+      .option("--status", options->status, "only running, parked, completed, failed or rejected ones", "STATUS")
       .option("--since", options->since, "accepted then or later: a time, or a span such as 2h", "TIME")
       .option("--until", options->until, "accepted then or earlier", "TIME")
       .option("--limit", options->limit, "how many at most (default: 100)")

@@ -134,8 +134,13 @@ std::string record_summary(const base::LogRecord& record) {
       return list_of(payload, "events", "event", "type");
     case RecordType::execution_completed:
       return completion_summary(payload);
+    case RecordType::step_completed:
+      return text_of(payload, "key");
+    case RecordType::step_failed:
+      return text_of(payload, "key") + ": " + error_summary(payload);
     case RecordType::intent_rejected:
     case RecordType::execution_failed:
+    case RecordType::execution_parked:
       return error_summary(payload);
     default:
       return {};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/commit.h"
 
+#include <algorithm>
+#include <ranges>
 #include <span>
 
 #include "base/bytes.h"
@@ -15,7 +17,7 @@ namespace {
 
 // {"<list>": [ ... ]}
 template <typename Items, typename Write>
-std::string list_payload(std::string_view list, const Items& items, Write write) {
+std::string list_payload(std::string_view list, Items&& items, Write write) {
   std::string payload;
   base::JsonWriter json(payload);
   json.begin_object().key(list).begin_array();
@@ -25,7 +27,8 @@ std::string list_payload(std::string_view list, const Items& items, Write write)
 }
 
 std::string observations_payload(const PendingCommit& commit) {
-  return list_payload("observations", commit.observations, [](base::JsonWriter& json, const Observation& seen) {
+  auto fresh = commit.observations | std::views::filter([](const Observation& seen) { return !seen.recorded; });
+  return list_payload("observations", fresh, [](base::JsonWriter& json, const Observation& seen) {
     json.begin_object().member("answer", seen.answer).member("key", seen.key).member("kind", seen.kind).end_object();
   });
 }
@@ -77,12 +80,18 @@ std::string events_payload(const PendingCommit& commit) {
 
 }  // namespace
 
+void append_observation_record(PendingCommit& commit, const RecordOwner& owner, std::vector<base::RecordDraft>& out) {
+  if (std::ranges::all_of(commit.observations, &Observation::recorded)) return;
+  out.push_back(draft_record(RecordType::context_observed, owner.tenant, observations_payload(commit), owner.execution,
+                             owner.attempt));
+  for (Observation& seen : commit.observations) seen.recorded = true;
+}
+
 void append_artifact_records(const PendingCommit& commit, const RecordOwner& owner,
                              std::vector<base::RecordDraft>& out) {
   const auto add = [&](RecordType type, std::string payload) {
     out.push_back(draft_record(type, owner.tenant, std::move(payload), owner.execution, owner.attempt));
   };
-  if (!commit.observations.empty()) add(RecordType::context_observed, observations_payload(commit));
   add(RecordType::artifacts_handled, artifacts_payload(commit));
   if (!commit.references.empty()) add(RecordType::references_registered, references_payload(commit));
   if (!commit.edges.empty()) add(RecordType::provenance_tracked, edges_payload(commit));

@@ -42,6 +42,7 @@ struct Observation {
   std::string kind;  ///< "time", "state", "reference", "location"
   std::string key;
   Json answer;
+  bool recorded = false;  ///< it is in the log already
 };
 
 struct PendingCommit {
@@ -60,7 +61,9 @@ struct RecordOwner {
   std::uint32_t attempt = 0;
 };
 
-/// handle_artifacts: ContextObserved (if anything was), ArtifactsHandled, then references, provenance and state, if
+/// ContextObserved: the answers that are not recorded yet, if there are any; they count as recorded from then on.
+void append_observation_record(PendingCommit& commit, const RecordOwner& owner, std::vector<base::RecordDraft>& out);
+/// handle_artifacts: ArtifactsHandled, then references, provenance and state, if
 /// any.
 void append_artifact_records(const PendingCommit& commit, const RecordOwner& owner,
                              std::vector<base::RecordDraft>& out);

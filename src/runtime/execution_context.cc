@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "base/try.h"
 #include "runtime/content_location.h"
+#include "runtime/context_checks.h"
 #include "runtime/data_brain.h"
 #include "runtime/execution_history.h"
 #include "runtime/payload.h"
@@ -20,52 +21,12 @@ namespace {
 using public_works::TenantScope;
 
 constexpr std::size_t kMaxStateKeyBytes = 512;
-constexpr std::size_t kMaxTextBytes = 1024;
-constexpr std::size_t kMaxValueDepth = 128;
 constexpr std::size_t kMaxMetadataBytes = 64 * 1024;
 constexpr std::size_t kItemBytes = 256;  // what an item costs in the log beside its content
-
-std::unexpected<Error> refused(std::string_view what, std::string message) {
-  return fail(ErrorCode::invalid_argument, fmt::format("{}: {}", what, message), "invalid_" + std::string(what));
-}
-
-Result<void> check_name(std::string_view what, std::string_view member, std::string_view value) {
-  if (base::is_name(value)) return {};
-  return refused(what, fmt::format("{} {}", member, base::kNameRule));
-}
-
-Result<void> check_text(std::string_view what, std::string_view member, std::string_view value) {
-  if (value.size() <= kMaxTextBytes && base::is_utf8(value)) return {};
-  return refused(what, fmt::format("{} must be at most {} bytes of UTF-8", member, kMaxTextBytes));
-}
-
-// Length of the value's canonical JSON. What goes into the log must be readable back from it, and a value built in a
-// program may hold any bytes and nest at will.
-Result<std::size_t> recordable(std::string_view what, const Json& value, std::size_t max_bytes) {
-  const std::string text = value.dump();
-  if (text.size() > max_bytes) {
-    return refused(what, fmt::format("is {} bytes of JSON; the limit is {}: put it into an artifact and name that",
-                                     text.size(), max_bytes));
-  }
-  if (const auto read_back = Json::parse(text, {.max_depth = kMaxValueDepth}); !read_back) {
-    return refused(what, "is no JSON that can be recorded: " + read_back.error().message);
-  }
-  return text.size();
-}
 
 Result<void> check_state_key(std::string_view key) {
   if (!key.empty() && key.size() <= kMaxStateKeyBytes && base::is_utf8(key) && !key.contains('\0')) return {};
   return refused("state", fmt::format("a key must be 1 to {} bytes of UTF-8 without NUL", kMaxStateKeyBytes));
-}
-
-// What texts take in a record at most: a character that JSON escapes takes up to six bytes.
-std::size_t text_bytes(std::initializer_list<std::string_view> texts) {
-  const auto escaped = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; };
-  std::size_t bytes = 0;
-  for (const std::string_view text : texts) {
-    bytes += text.size() + 5 * static_cast<std::size_t>(std::ranges::count_if(text, escaped));
-  }
-  return bytes;
 }
 
 Result<void> check_digest(std::string_view value) {
@@ -110,39 +71,26 @@ class StoredArtifactSink final : public ArtifactSink {
 };
 
 RuntimeExecutionContext::RuntimeExecutionContext(ContextServices& services, std::shared_ptr<const Intent> intent,
-                                                 const base::Uuid& execution, std::string seed, std::uint32_t attempt)
+                                                 const base::Uuid& execution, std::string seed, std::uint32_t attempt,
+                                                 RecordedAnswers answers)
     : services_(services),
       intent_(std::move(intent)),
       execution_(execution),
       execution_id_(execution.text()),
       seed_(std::move(seed)),
-      attempt_(attempt) {}
+      attempt_(attempt),
+      recorded_(std::move(answers.observations)),
+      steps_(std::move(answers.steps)) {}
 
 Result<std::unique_ptr<RuntimeExecutionContext>> RuntimeExecutionContext::restore(
     ContextServices& services, const std::vector<base::LogRecord>& history) {
   TRY(Intent intent, intent_from_history(history));
   TRY(std::string seed, seed_from_history(history));
-  std::uint32_t attempt = 1;
-  std::deque<Observation> recorded;
-  for (const base::LogRecord& record : history) {
-    attempt = std::max(attempt, record.attempt);
-    if (static_cast<RecordType>(record.type) != RecordType::context_observed) continue;
-    TRY(const Json payload, Json::parse(record.payload));
-    Payload members(payload);
-    Result<void> outcome;
-    for_each_item(members.array("observations"), [&](const Json& item, std::uint32_t) {
-      Payload seen(item);
-      const Json* answer = item.find("answer");
-      recorded.push_back({seen.text("kind"), seen.text("key"), answer == nullptr ? Json() : *answer});
-      if (outcome) outcome = seen.complete(record);
-    });
-    TRY(std::move(outcome));
-    TRY(members.complete(record));
-  }
-  auto context = std::make_unique<RuntimeExecutionContext>(services, std::make_shared<const Intent>(std::move(intent)),
-                                                           history.front().execution, std::move(seed), attempt);
-  context->recorded_ = std::move(recorded);
-  return context;
+  TRY(RecordedAnswers answers, answers_from_history(history));
+  const std::uint32_t attempt = std::ranges::max(history, {}, &base::LogRecord::attempt).attempt;
+  return std::make_unique<RuntimeExecutionContext>(services, std::make_shared<const Intent>(std::move(intent)),
+                                                   history.front().execution, std::move(seed), attempt,
+                                                   std::move(answers));
 }
 
 Result<void> RuntimeExecutionContext::check_result(const Json& value) {
@@ -164,13 +112,15 @@ std::optional<Json> RuntimeExecutionContext::recorded_answer(std::string_view ki
 
 Result<Json> RuntimeExecutionContext::observe(std::string_view kind, const std::string& key,
                                               const std::function<Result<Json>()>& answer) {
+  TRY(check_outside_step("what may vary"));
   std::optional<Json> known = recorded_answer(kind, key);
-  if (!known) {
+  const bool recorded = known.has_value();
+  if (!recorded) {
     TRY(Json fresh, answer());
     known = std::move(fresh);
   }
   TRY(admit(commit_.observations.size(), text_bytes({key}) + known->dump().size(), "observations"));
-  commit_.observations.push_back({std::string(kind), key, *known});
+  commit_.observations.push_back({std::string(kind), key, *known, recorded});
   return *known;
 }
 
@@ -185,10 +135,13 @@ std::string RuntimeExecutionContext::derived_bytes(std::string_view purpose, std
 }
 
 std::uint64_t RuntimeExecutionContext::random() {
+  if (const auto outside = check_outside_step("random numbers"); !outside)
+    throw std::logic_error(outside.error().message);
   return base::load_integer<std::uint64_t>(base::sha256(derived_bytes("random", randoms_++)).bytes.data());
 }
 
 std::string RuntimeExecutionContext::new_id() {
+  if (const auto outside = check_outside_step("new ids"); !outside) throw std::logic_error(outside.error().message);
   return base::make_uuid_v8(execution_, derived_bytes("id", ids_++)).text();
 }
 
@@ -255,6 +208,7 @@ Result<void> RuntimeExecutionContext::check_own_content(const Reference& referen
 // --------------------------------------------------------------------------------------------------------
 
 Result<void> RuntimeExecutionContext::admit(std::size_t items, std::size_t bytes, std::string_view what) {
+  TRY(check_outside_step(what));
   if (items >= kMaxItemsPerKind) {
     return fail(ErrorCode::invalid_argument,
                 fmt::format("an execution can add at most {} {}; split the work", kMaxItemsPerKind, what),

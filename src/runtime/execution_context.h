@@ -20,7 +20,9 @@
 #include "public_works/abstractions/clock.h"
 #include "public_works/abstractions/lineage_store.h"
 #include "runtime/commit.h"
+#include "runtime/execution_history.h"
 #include "runtime/state_surface.h"
+#include "runtime/step_journal.h"
 
 namespace symphainy::runtime {
 
@@ -36,6 +38,20 @@ struct ContextServices {
   LogSink log_sink;
 };
 
+/// Where an attempt's steps are recorded. Called on a handler thread, and goes on on one.
+class StepLog {
+ public:
+  virtual ~StepLog() = default;
+  /// Ends once the records, and everything recorded of the execution before, are durable. cancelled, reason
+  /// "superseded", when the attempt has been given up.
+  [[nodiscard]] virtual Task<Result<void>> record(std::vector<base::RecordDraft> drafts) = 0;
+  /// Between two tries.
+  [[nodiscard]] virtual Task<void> pause(std::int64_t delay_us) = 0;
+};
+
+/// Why an execution is parked whose handler asks for a step with another input than it recorded.
+inline constexpr const char* kStepDiverged = "step_diverged";
+
 /// Bounds of one execution.
 inline constexpr std::size_t kMaxInlineArtifactBytes = 16 * 1024;
 inline constexpr std::size_t kMaxItemsPerKind = 10'000;           ///< artifacts, events, references, edges, changes
@@ -44,8 +60,9 @@ inline constexpr std::size_t kMaxResultBytes = 1024 * 1024;
 
 class RuntimeExecutionContext final : public ExecutionContext {
  public:
+  /// Answers again what is in `answers`.
   RuntimeExecutionContext(ContextServices& services, std::shared_ptr<const Intent> intent, const base::Uuid& execution,
-                          std::string seed, std::uint32_t attempt);
+                          std::string seed, std::uint32_t attempt, RecordedAnswers answers = {});
   /// The context of an execution as its records tell it: what it asks again is answered from them.
   [[nodiscard]] static Result<std::unique_ptr<RuntimeExecutionContext>> restore(
       ContextServices& services, const std::vector<base::LogRecord>& history);
@@ -78,15 +95,38 @@ class RuntimeExecutionContext final : public ExecutionContext {
   void log(LogLevel level, std::string_view message) override;
   [[nodiscard]] Json to_json() const override;
 
+  /// Before the handler runs.
+  void record_steps_in(std::shared_ptr<StepLog> log) noexcept { step_log_ = std::move(log); }
+  /// The answers and step outcomes that are not recorded yet; they count as recorded from then on.
+  void append_unrecorded(std::vector<base::RecordDraft>& out);
+  /// Set: an earlier attempt did something else, so nothing of this one may be committed.
+  [[nodiscard]] const std::optional<Error>& divergence() const noexcept { return divergence_; }
+
   /// Whether a handler's own value can be recorded.
   [[nodiscard]] static Result<void> check_result(const Json& value);
   /// From any thread: nothing this attempt adds will be committed.
   void fence() noexcept { fenced_ = true; }
+  /// The same while its handler may still run: then nothing of it may be looked at any more.
+  void give_up() noexcept {
+    given_up_ = true;
+    fence();
+  }
+  [[nodiscard]] bool given_up() const noexcept { return given_up_.load(); }
   [[nodiscard]] PendingCommit& commit() noexcept { return commit_; }
   [[nodiscard]] RecordOwner owner() const { return {intent_->tenant_id, execution_, attempt_}; }
 
  private:
   friend class StoredArtifactSink;
+
+  [[nodiscard]] Task<Result<Json>> run_step(std::string name, Json input, StepFunction function,
+                                            RetryPolicy retry) override;
+  [[nodiscard]] Result<void> begin_step(const std::string& name, const Json& input) const;
+  [[nodiscard]] Result<Json> answer_again(const StepOutcome& step, const std::string& input_digest);
+  [[nodiscard]] Task<Result<void>> record_what_came_before();
+  [[nodiscard]] Task<Result<Json>> try_step(const std::string& key, const StepFunction& function,
+                                            const RetryPolicy& retry, std::uint32_t& tries);
+  [[nodiscard]] Task<Result<Json>> run_once(const StepFunction& function, const StepRun& run);
+  [[nodiscard]] Result<void> check_outside_step(std::string_view what) const;
 
   [[nodiscard]] Result<void> change_state(const std::string& key, std::optional<Json> value,
                                           std::optional<std::uint64_t> expected_version);
@@ -105,9 +145,15 @@ class RuntimeExecutionContext final : public ExecutionContext {
   const std::string seed_;
   const std::uint32_t attempt_;
   std::atomic<bool> fenced_ = false;
+  std::atomic<bool> given_up_ = false;
 
   PendingCommit commit_;
   std::deque<Observation> recorded_;  // answers to give again, in order
+  StepJournal steps_;
+  std::shared_ptr<StepLog> step_log_;
+  bool in_step_ = false;
+  bool all_durable_ = false;  // what is recorded of the execution
+  std::optional<Error> divergence_;
   std::set<std::string> artifact_names_;
   std::size_t added_bytes_ = 0;
   std::uint64_t randoms_ = 0;

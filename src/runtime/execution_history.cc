@@ -21,18 +21,6 @@ ErrorCode code_from_name(std::string_view name) {
   return ErrorCode::failed;
 }
 
-Error read_error(const Json& json) {
-  Payload members(json);
-  Error error;
-  error.message = members.text("message");
-  error.reason = members.text("code");
-  const Json* kind = json.find("kind");
-  error.code = code_from_name(kind == nullptr ? std::string_view() : kind->as_string().value_or(""));
-  if (error.reason == to_string(error.code)) error.reason.clear();
-  if (const Json* details = json.find("details")) error.details = *details;
-  return error;
-}
-
 void read_artifacts(const Json& payload, ExecutionResult& result) {
   Payload members(payload);
   for_each_item(members.array("artifacts"), [&](const Json& item, std::uint32_t) {
@@ -101,6 +89,13 @@ void read_record(const Json& payload, const base::LogRecord& record, ExecutionRe
     case RecordType::execution_failed:
       read_end(payload, ExecutionStatus::failed, result);
       break;
+    case RecordType::execution_parked:
+      read_end(payload, ExecutionStatus::parked, result);
+      break;
+    case RecordType::execution_started:  // again, when it was parked
+      result.status = ExecutionStatus::running;
+      result.error.reset();
+      break;
     default:
       break;
   }
@@ -142,7 +137,33 @@ Result<std::vector<base::LogRecord>> read_commit(const public_works::EventLog& l
   return records;
 }
 
+Result<void> read_observations(const base::LogRecord& record, std::deque<Observation>& out) {
+  TRY(const Json payload, Json::parse(record.payload));
+  Payload members(payload);
+  Result<void> outcome;
+  for_each_item(members.array("observations"), [&](const Json& item, std::uint32_t) {
+    Payload seen(item);
+    const Json* answer = item.find("answer");
+    out.push_back({seen.text("kind"), seen.text("key"), answer == nullptr ? Json() : *answer});
+    if (outcome) outcome = seen.complete(record);
+  });
+  TRY(std::move(outcome));
+  return members.complete(record);
+}
+
 }  // namespace
+
+Error read_error(const Json& json) {
+  Payload members(json);
+  Error error;
+  error.message = members.text("message");
+  error.reason = members.text("code");
+  const Json* kind = json.find("kind");
+  error.code = code_from_name(kind == nullptr ? std::string_view() : kind->as_string().value_or(""));
+  if (error.reason == to_string(error.code)) error.reason.clear();
+  if (const Json* details = json.find("details")) error.details = *details;
+  return error;
+}
 
 Result<std::vector<base::LogRecord>> read_history(const public_works::EventLog& log,
                                                   const public_works::ExecutionRow& execution) {
@@ -194,6 +215,26 @@ Result<Intent> intent_from_history(const std::vector<base::LogRecord>& records) 
   // What was accepted once stays readable whatever the limits are today.
   return Intent::from_json(
       *intent, IntentLimits{.parameters_bytes = SIZE_MAX / 32, .metadata_bytes = SIZE_MAX / 32, .depth = 512});
+}
+
+Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>& records) {
+  RecordedAnswers answers;
+  for (const base::LogRecord& record : records) {
+    switch (static_cast<RecordType>(record.type)) {
+      case RecordType::context_observed:
+        TRY(read_observations(record, answers.observations));
+        break;
+      case RecordType::step_completed:
+      case RecordType::step_failed: {
+        TRY(StepOutcome step, step_from_record(record));
+        answers.steps.push_back(std::move(step));
+        break;
+      }
+      default:
+        break;
+    }
+  }
+  return answers;
 }
 
 Result<HandlerIdentity> handler_from_history(const std::vector<base::LogRecord>& records) {

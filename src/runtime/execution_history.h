@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "base/log_record.h"
 #include "public_works/abstractions/event_log.h"
 #include "public_works/abstractions/state_store.h"
+#include "runtime/commit.h"
+#include "runtime/step_journal.h"
 
 namespace symphainy::runtime {
 
@@ -44,6 +47,9 @@ struct PastExecution {
 /// The result that the records amount to; status running while they have no end.
 [[nodiscard]] Result<ExecutionResult> result_from_history(const std::vector<base::LogRecord>& records);
 
+/// An error as a record tells it.
+[[nodiscard]] Error read_error(const Json& json);
+
 /// What the execution was created under.
 struct HandlerIdentity {
   std::string domain_service;
@@ -52,6 +58,13 @@ struct HandlerIdentity {
   std::string schema_digest;
 };
 [[nodiscard]] Result<HandlerIdentity> handler_from_history(const std::vector<base::LogRecord>& records);
+
+/// What its context has answered and its steps have come to so far, to be answered again by another attempt.
+struct RecordedAnswers {
+  std::deque<Observation> observations;
+  std::vector<StepOutcome> steps;
+};
+[[nodiscard]] Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>& records);
 
 /// What the execution's random numbers and ids derive from.
 [[nodiscard]] Result<std::string> seed_from_history(const std::vector<base::LogRecord>& records);

@@ -9,6 +9,7 @@
 #include "base/fault_points.h"
 #include "base/json_writer.h"
 #include "base/try.h"
+#include "runtime/attempt_steps.h"
 #include "runtime/execution_history.h"
 #include "runtime/handler_run.h"
 #include "runtime/intent_model.h"
@@ -45,9 +46,10 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::carry_out(Execution exe
 
 // To the duplicates that wait for it. Later ones read it in the log, so it is kept only when the log cannot tell.
 void ExecutionLifecycleManager::hand_over(TrackedExecution& tracked, const Result<ExecutionResult>& result) {
+  const bool is_parked = result && result->status == ExecutionStatus::parked;
   tracked.running = false;
-  tracked.ended = true;
-  if (!result || !tracked.waiting.empty()) tracked.result = result;
+  tracked.ended = !is_parked;
+  if (!result || is_parked || !tracked.waiting.empty()) tracked.result = result;
   for (const auto duplicate : std::exchange(tracked.waiting, {})) duplicate.resume();
 }
 
@@ -120,14 +122,24 @@ Task<Result<HandlerResult>> ExecutionLifecycleManager::execute_intent(Execution&
       co_return std::unexpected(durable.error());
     }
   }
-  execution.context = std::make_shared<RuntimeExecutionContext>(parts_.context_services, execution.intent, execution.id,
-                                                                execution.seed, execution.attempt);
+  execution.context =
+      std::make_shared<RuntimeExecutionContext>(parts_.context_services, execution.intent, execution.id, execution.seed,
+                                                execution.attempt, std::move(execution.answers));
+  execution.context->record_steps_in(std::make_shared<AttemptSteps>(
+      AttemptSteps::Place{parts_.partition, parts_.handlers, parts_.clock, deadlines_, parts_.log}, *execution.context,
+      execution.started_position, [this, tracked = execution.tracked](std::vector<base::RecordDraft> drafts) {
+        return append(*tracked, std::move(drafts));
+      }));
   co_return co_await run_handler({parts_.partition, parts_.handlers, parts_.clock, deadlines_, running_},
                                  execution.handler, execution.context);
 }
 
 // Stage 4: what the handler added is checked against everything decided before, and becomes records; all of it or none.
 Result<void> ExecutionLifecycleManager::handle_artifacts(Execution& execution, Result<HandlerResult> outcome) {
+  if (execution.context && !execution.context->given_up()) {
+    execution.context->append_unrecorded(execution.commit);
+    if (const auto& divergence = execution.context->divergence()) return std::unexpected(*divergence);
+  }
   TRY(HandlerResult answer, std::move(outcome));
   TRY(RuntimeExecutionContext::check_result(answer.value));
   PendingCommit& commit = execution.context->commit();
@@ -152,6 +164,7 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
                                                                             const Result<void>& outcome) {
   const std::int64_t duration_us = parts_.clock.steady_us() - execution.accepted_steady_us;
   const std::string& tenant = execution.intent->tenant_id;
+  const bool is_parked = !outcome && outcome.error().reason == kStepDiverged;
   std::optional<Error> error;
   if (outcome) {
     execution.commit.push_back(draft_record(RecordType::execution_completed, tenant,
@@ -159,8 +172,9 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
                                             execution.attempt));
   } else {
     error = recordable(outcome.error());
-    execution.commit.push_back(draft_record(RecordType::execution_failed, tenant, failed_payload(duration_us, *error),
-                                            execution.id, execution.attempt));
+    const RecordType end = is_parked ? RecordType::execution_parked : RecordType::execution_failed;
+    execution.commit.push_back(
+        draft_record(end, tenant, failed_payload(duration_us, *error), execution.id, execution.attempt));
   }
   // The records of one batch are a microsecond apart (AppendReceipt), so this is when the references were registered.
   const auto references_at = std::ranges::find(
@@ -170,7 +184,11 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
   // It was accepted, or may have been: whoever opens the log again goes on with it.
   if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
   if (outcome) parts_.decisions.decided_at(execution.context->commit(), tenant, receipt->last_position);
-  parts_.decisions.ended(execution.tracked, receipt->last_position);
+  if (is_parked) {
+    execution.tracked->row.status = "parked";
+  } else {
+    parts_.decisions.ended(execution.tracked, receipt->last_position);
+  }
 
   const std::uint64_t awaited = PLANTED_BUG("ack-before-commit") ? 0 : receipt->last_position;
   if (auto durable = co_await parts_.log.durable(awaited); !durable) co_return std::unexpected(durable.error());
@@ -179,7 +197,7 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
   result.intent_id = execution.intent->intent_id;
   result.intent_type = execution.intent->intent_type;
   result.tenant_id = tenant;
-  result.status = outcome ? ExecutionStatus::completed : ExecutionStatus::failed;
+  result.status = outcome ? ExecutionStatus::completed : is_parked ? ExecutionStatus::parked : ExecutionStatus::failed;
   result.error = std::move(error);
   result.duration_us = duration_us;
   result.position = receipt->last_position;
@@ -234,9 +252,11 @@ struct FirstEnded {
 Task<Result<ExecutionResult>> ExecutionLifecycleManager::first_result(Binding binding) {
   if (binding.tracked) {
     const TrackedPtr first = binding.tracked;
-    // Left unfinished by an earlier process, and nobody has resumed it yet: this submission does.
-    if (!first->running && !first->ended) spawn(resume_for_waiting(first));
-    co_await FirstEnded{*first};
+    if (first->row.status != "parked") {
+      // Left unfinished by an earlier process, and nobody has resumed it yet: this submission does.
+      if (!first->running && !first->ended) spawn(resume_for_waiting(first));
+      co_await FirstEnded{*first};
+    }
     if (first->result) co_return *first->result;
     binding.row = first->row;
   }
@@ -269,6 +289,7 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_
   TRY(Intent intent, intent_from_history(history));
   execution.intent = std::make_shared<const Intent>(std::move(intent));
   TRY(execution.seed, seed_from_history(history));
+  TRY(execution.answers, answers_from_history(history));
   execution.id = history.front().execution;
   execution.attempt = tracked->row.attempt + (PLANTED_BUG("resume-without-grant") ? 0 : 1);
   execution.handler = parts_.registry.find(execution.intent->intent_type, identity.version);

@@ -70,6 +70,7 @@ class ExecutionLifecycleManager {
     TrackedPtr tracked;
     std::int64_t accepted_steady_us = 0;
     std::uint64_t started_position = 0;  ///< of its last record before the handler
+    RecordedAnswers answers;             ///< of earlier attempts
     std::shared_ptr<RuntimeExecutionContext> context;
     std::vector<base::RecordDraft> commit;  ///< the records of the last three stages
     Json value;

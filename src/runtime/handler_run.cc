@@ -47,7 +47,7 @@ Task<Result<HandlerResult>> run_handler(HandlerPlace place, RegisteredPtr handle
     const std::int64_t left_us = *deadline - place.clock.wall_us();
     if (left_us <= 0) co_return deadline_passed(*deadline);
     timer = place.deadlines.add(place.clock.steady_us() + left_us, [deadline, outcome, context] {
-      context->fence();
+      context->give_up();
       outcome->set(deadline_passed(*deadline));
     });
   }

@@ -19,6 +19,8 @@ std::string_view to_string(ExecutionStatus status) noexcept {
       return "failed";
     case ExecutionStatus::rejected:
       return "rejected";
+    case ExecutionStatus::parked:
+      return "parked";
   }
   return "unknown";
 }
@@ -55,12 +57,6 @@ constexpr std::size_t kMaxMessageBytes = 4 * 1024;
 constexpr std::size_t kMaxDetailsBytes = 16 * 1024;
 constexpr std::size_t kMaxDetailsDepth = 64;
 
-void write_error(base::JsonWriter& json, const Error& error) {
-  json.begin_object().member("code", error.name());
-  if (!error.details.is_null()) json.member("details", error.details);
-  json.member("kind", to_string(error.code)).member("message", error.message).end_object();
-}
-
 // Cuts at a character's start, so that valid UTF-8 stays valid.
 void shorten(std::string& text, std::size_t max_bytes) {
   if (text.size() <= max_bytes) return;
@@ -70,6 +66,12 @@ void shorten(std::string& text, std::size_t max_bytes) {
 }
 
 }  // namespace
+
+void write_error(base::JsonWriter& json, const Error& error) {
+  json.begin_object().member("code", error.name());
+  if (!error.details.is_null()) json.member("details", error.details);
+  json.member("kind", to_string(error.code)).member("message", error.message).end_object();
+}
 
 std::string accepted_payload(const Intent& intent, const std::string& fingerprint) {
   std::string payload;
@@ -171,6 +173,15 @@ Error parameters_refused(const std::vector<SchemaViolation>& violations) {
     out.push_back({"/parameters" + violation.instance_pointer, violation.keyword, violation.message});
   }
   return violations_error(out);
+}
+
+Error superseded() {
+  return Error{
+      ErrorCode::cancelled,
+      "the runtime has given up on this attempt (its deadline passed, or the runtime closes): nothing more of it "
+      "is recorded",
+      "superseded",
+      {}};
 }
 
 Error recordable(Error error) {

@@ -8,6 +8,7 @@
 
 #include "symphainy/runtime.h"
 
+#include "base/json_writer.h"
 #include "runtime/commit.h"
 #include "runtime/decision_state.h"
 #include "runtime/intent_registry.h"
@@ -18,6 +19,8 @@ namespace symphainy::runtime {
 [[nodiscard]] std::string created_payload(const RegisteredIntent& handler, const std::string& seed);
 [[nodiscard]] std::string started_payload(std::uint32_t attempt, std::uint64_t epoch);
 [[nodiscard]] std::string completed_payload(std::int64_t duration_us, const Json& value);
+/// {"code", "details"?, "kind", "message"}; read_error() (execution_history.h) reads it back.
+void write_error(base::JsonWriter& json, const Error& error);
 [[nodiscard]] std::string failed_payload(std::int64_t duration_us, const Error& error);
 [[nodiscard]] std::string rejected_payload(const Intent& known, const Error& error);
 
@@ -27,6 +30,8 @@ namespace symphainy::runtime {
                                                      const Binding& first);
 [[nodiscard]] Error unknown_intent_type(const std::string& intent_type, const std::vector<std::string>& supported);
 [[nodiscard]] Error parameters_refused(const std::vector<SchemaViolation>& violations);
+/// The answer to an attempt that the runtime has given up.
+[[nodiscard]] Error superseded();
 /// The error with everything in it that can go into the log: valid UTF-8, of bounded size.
 [[nodiscard]] Error recordable(Error error);
 

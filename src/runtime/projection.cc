@@ -29,6 +29,21 @@ void describe(ExecutionRow& row, Payload& intent) {
   row.actor = actor_text({actor.text("type"), actor.text("id")});
 }
 
+Result<void> read_error_into(ExecutionRow& row, const Json& json, const base::LogRecord& record) {
+  Payload error(json);
+  row.error_code = error.text("code");
+  row.error_message = error.text("message");
+  return error.complete(record);
+}
+
+// An attempt begins; what the one before was parked for is over.
+void start(ExecutionRow& row, std::uint32_t attempt) {
+  row.attempt = attempt;
+  row.status = "running";
+  row.error_code.clear();
+  row.error_message.clear();
+}
+
 }  // namespace
 
 Projection::Projection(std::vector<ExecutionRow> live) {
@@ -59,10 +74,12 @@ Result<void> Projection::fold(const base::LogRecord& record, std::uint64_t batch
     // These tell the fold nothing beyond their header, so their payload is not parsed.
     case RecordType::execution_created:
     case RecordType::context_observed:
+    case RecordType::step_completed:
+    case RecordType::step_failed:
       live(record, batch);
       return {};
     case RecordType::execution_started:
-      live(record, batch).attempt = record.attempt;
+      start(live(record, batch), record.attempt);
       return {};
     case RecordType::execution_completed:
       live(record, batch);
@@ -155,13 +172,14 @@ Result<void> Projection::fold_payload(const base::LogRecord& record, const Json&
       live(record, batch).events = count_of(members.array("events"));
       TRY(fold_events(record, payload));
       break;
-    case RecordType::execution_failed: {
-      Row& row = live(record, batch);
-      Payload error(members.object("error"));
-      row.error_code = error.text("code");
-      row.error_message = error.text("message");
-      TRY(error.complete(record));
+    case RecordType::execution_failed:
+      TRY(read_error_into(live(record, batch), members.object("error"), record));
       end(record, "failed");
+      break;
+    case RecordType::execution_parked: {
+      Row& row = live(record, batch);
+      TRY(read_error_into(row, members.object("error"), record));
+      row.status = "parked";
       break;
     }
     case RecordType::events_published:

@@ -267,7 +267,7 @@ Result<std::size_t> RuntimeNode::resume() {
     std::size_t count = 0;
     std::vector<TrackedPtr> to_resume;
     for (const TrackedPtr& execution : unfinished) {
-      if (!execution->running) to_resume.push_back(execution);
+      if (!execution->running && execution->row.status != "parked") to_resume.push_back(execution);
     }
     count = to_resume.size();
     {

@@ -30,6 +30,9 @@ constexpr std::array kDescriptions = {
     Description{RecordType::events_queued, "EventsQueued", "publish_events"},
     Description{RecordType::execution_completed, "ExecutionCompleted", "complete_execution"},
     Description{RecordType::execution_failed, "ExecutionFailed", "complete_execution"},
+    Description{RecordType::execution_parked, "ExecutionParked", "execute_intent"},
+    Description{RecordType::step_completed, "StepCompleted", "execute_intent"},
+    Description{RecordType::step_failed, "StepFailed", "execute_intent"},
     Description{RecordType::events_published, "EventsPublished", ""},
 };
 

@@ -31,6 +31,10 @@ enum class RecordType : std::uint16_t {
   events_queued = 25,          ///< {"events": [{"event_id", "type", "subject", "topic", "sequence", "data"}...]}
   execution_completed = 26,    ///< {"duration_us", "result"}
   execution_failed = 27,       ///< {"duration_us", "error"}
+  execution_parked = 28,       ///< {"duration_us", "error"}: it stays as it is until somebody resumes it
+
+  step_completed = 30,  ///< {"input_digest", "key", "result", "tries"}
+  step_failed = 31,     ///< {"error", "input_digest", "key", "tries"}
 
   events_published = 40,  ///< _system: {"publisher", "position"}
 };

@@ -177,7 +177,7 @@ TEST_F(Retention, ProjectionsThatCannotBeRebuiltAreNotDropped) {
     EXPECT_THAT(ended.err, HasSubstr("docs/guides/retention.md"));
   }
   EXPECT_EQ(files_of("data").at("state.db"), before.at("state.db"));
-  run_sql("data/state.db", "PRAGMA user_version=2");
+  run_sql("data/state.db", "PRAGMA user_version=3");
   EXPECT_EQ(executions(), answers);
 }
 

@@ -49,6 +49,7 @@ ExecutionRow row_of(const Intent& intent, const std::string& execution, std::uin
   row.idempotency_key = intent.idempotency_key;
   row.fingerprint = intent.fingerprint();
   row.status = status;
+  if (status != "running" && status != "parked") row.ended_position = position;
   return row;
 }
 
@@ -211,7 +212,7 @@ TEST_F(Bindings, OfAnotherTenantAreUnknown) {
 
 TEST_F(Bindings, AndLivesAreLoadedFromTheStore) {
   store(9, [](StateChanges& changes) {
-    changes.executions = {row_of(intent_of("b"), "second", 7), row_of(intent_of("a", "k"), "first", 4),
+    changes.executions = {row_of(intent_of("b"), "second", 7, "parked"), row_of(intent_of("a", "k"), "first", 4),
                           row_of(intent_of("c"), "ended", 1, "failed")};
   });
   ASSERT_TRUE(decisions_.load());

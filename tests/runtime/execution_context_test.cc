@@ -101,6 +101,7 @@ class Context : public ::testing::Test {
       change.version = row ? row->version + 1 : 1;
     }
     std::vector<base::RecordDraft> drafts;
+    append_observation_record(context.commit(), owner, drafts);
     append_artifact_records(context.commit(), owner, drafts);
     append_event_records(context.commit(), owner, drafts);
     drafts.push_back(draft_record(RecordType::execution_completed, owner.tenant, completed_payload(1, Json()),
@@ -115,6 +116,7 @@ class Context : public ::testing::Test {
   /// Every record of the commit reads back.
   static void expect_readable(RuntimeExecutionContext& context) {
     std::vector<base::RecordDraft> drafts;
+    append_observation_record(context.commit(), context.owner(), drafts);
     append_artifact_records(context.commit(), context.owner(), drafts);
     append_event_records(context.commit(), context.owner(), drafts);
     std::size_t bytes = 0;

@@ -99,7 +99,9 @@ inline PendingCommit everything() {
 inline std::vector<base::RecordDraft> completed(char which) {
   std::vector<base::RecordDraft> drafts;
   const RecordOwner owner{"acme", execution_id(which), 1};
-  append_artifact_records(everything(), owner, drafts);
+  PendingCommit commit = everything();
+  append_observation_record(commit, owner, drafts);
+  append_artifact_records(commit, owner, drafts);
   append_event_records(everything(), owner, drafts);
   drafts.push_back(draft_record(RecordType::execution_completed, "acme", completed_payload(77, Json("done")),
                                 execution_id(which), 1));

@@ -42,7 +42,7 @@ struct ExecutionRow {
   std::string session;
   std::string solution;
   std::string actor;   ///< "type:id"
-  std::string status;  ///< "running", or a terminal status
+  std::string status;  ///< "running", "parked", or a terminal status
   std::uint32_t attempt = 0;
   std::int64_t accepted_us = 0;
   std::int64_t ended_us = 0;           ///< 0: not ended

@@ -164,7 +164,7 @@ Result<std::vector<ExecutionRow>> MemoryStateStore::live_executions() {
   const std::scoped_lock lock(mutex_);
   std::vector<ExecutionRow> rows;
   for (const auto& [position, row] : executions_) {
-    if (row.status == "running") rows.push_back(row);
+    if (row.ended_position == 0) rows.push_back(row);
   }
   return rows;
 }

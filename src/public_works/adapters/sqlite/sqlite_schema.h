@@ -12,7 +12,7 @@
 
 namespace symphainy::public_works {
 
-inline constexpr int kSchemaVersion = 2;
+inline constexpr int kSchemaVersion = 3;
 
 inline constexpr std::string_view kSchema = R"sql(
 CREATE TABLE meta (
@@ -50,7 +50,7 @@ CREATE INDEX executions_by_key ON executions (tenant, idempotency_key)
   WHERE idempotency_key IS NOT NULL;
 CREATE INDEX executions_by_tenant ON executions (tenant);
 CREATE INDEX executions_by_session ON executions (tenant, session);
-CREATE INDEX executions_running ON executions (tenant) WHERE status = 'running';
+CREATE INDEX executions_live ON executions (tenant) WHERE ended_position IS NULL;
 
 CREATE TABLE sessions (
   tenant TEXT NOT NULL,

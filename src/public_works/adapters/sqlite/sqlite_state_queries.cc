@@ -148,11 +148,11 @@ Result<std::vector<ExecutionRow>> SqliteStateStore::list_executions(const Execut
     end = std::min(end, after);
   }
 
-  const bool running = filter.status == "running";
+  const bool live = filter.status == "running" || filter.status == "parked";
   const auto& tenant = filter.scope.tenant();
   std::string sql = kExecutionColumns;
-  if (running) {
-    sql += "INDEXED BY executions_running ";
+  if (live) {
+    sql += "INDEXED BY executions_live ";
   } else if (tenant && filter.session) {
     sql += "INDEXED BY executions_by_session ";
   } else if (tenant) {
@@ -165,8 +165,8 @@ Result<std::vector<ExecutionRow>> SqliteStateStore::list_executions(const Execut
   if (filter.session) sql += " AND session = ?5";
   if (filter.solution) sql += " AND solution = ?6";
   if (filter.intent_type) sql += " AND intent_type = ?7";
-  // A literal, because a partial index is only found by one.
-  if (filter.status) sql += running ? " AND status = 'running'" : " AND status = ?8";
+  if (live) sql += " AND ended_position IS NULL";
+  if (filter.status) sql += " AND status = ?8";
   sql += " ORDER BY accepted_position DESC LIMIT ?3";
 
   TRY(SqliteStatement statement, database->prepare(sql));
@@ -177,14 +177,14 @@ Result<std::vector<ExecutionRow>> SqliteStateStore::list_executions(const Execut
   if (filter.session) statement.bind(5, *filter.session);
   if (filter.solution) statement.bind(6, *filter.solution);
   if (filter.intent_type) statement.bind(7, *filter.intent_type);
-  if (filter.status && !running) statement.bind(8, *filter.status);
+  if (filter.status) statement.bind(8, *filter.status);
   return read_rows<ExecutionRow>(statement, read_execution);
 }
 
 Result<std::vector<ExecutionRow>> SqliteStateStore::live_executions() {
   TRY(const Reader database, reader());
   TRY(SqliteStatement statement,
-      database->prepare(std::string(kExecutionColumns) + "INDEXED BY executions_running WHERE status = 'running'"
+      database->prepare(std::string(kExecutionColumns) + "INDEXED BY executions_live WHERE ended_position IS NULL"
                                                          " ORDER BY accepted_position"));
   return read_rows<ExecutionRow>(statement, read_execution);
 }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/attempt_steps.h"
+
+#include "base/fault_points.h"
+#include "runtime/lifecycle_payloads.h"
+#include "runtime/spawn.h"
+
+namespace symphainy::runtime {
+
+Task<Result<void>> AttemptSteps::record(std::vector<base::RecordDraft> drafts) {
+  co_await move_to(place_.partition);
+  auto recorded = co_await record_here(std::move(drafts));
+  co_await move_to(place_.handlers);
+  co_return recorded;
+}
+
+// An attempt is given up on the partition too, so one that is not given up here is not while it appends.
+Task<Result<void>> AttemptSteps::record_here(std::vector<base::RecordDraft> drafts) {
+  if (!context_.still_owner()) co_return std::unexpected(superseded());
+  std::uint64_t position = started_position_;
+  if (!drafts.empty()) {
+    CRASH_POINT("step-before-append");
+    const auto receipt = append_(std::move(drafts));
+    if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
+    position = receipt->last_position;
+  }
+  if (auto durable = co_await place_.log.durable(position); !durable) co_return std::unexpected(durable.error());
+  CRASH_POINT("step-durable");
+  if (!context_.still_owner()) co_return std::unexpected(superseded());
+  co_return Result<void>();
+}
+
+Task<void> AttemptSteps::pause(std::int64_t delay_us) {
+  co_await move_to(place_.partition);
+  Promised<bool> over;
+  place_.timers.add(place_.clock.steady_us() + delay_us, [&over] { over.set(true); });
+  co_await over;
+  co_await move_to(place_.handlers);
+}
+
+}  // namespace symphainy::runtime

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of an execution context: answered again, or run, tried again, and remembered.
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "base/try.h"
+#include "runtime/context_checks.h"
+#include "runtime/execution_context.h"
+#include "runtime/lifecycle_payloads.h"
+
+namespace symphainy::runtime {
+namespace {
+
+constexpr double kMostTakenOff = 0.2;  // of a delay
+
+bool is_worth_another_try(const Error& error, const RetryPolicy& retry, std::uint32_t tries) {
+  return tries < retry.max_tries && std::ranges::find(retry.non_retryable, error.name()) == retry.non_retryable.end();
+}
+
+std::int64_t delay_before(std::uint32_t number, const RetryPolicy& retry, const std::string& token) {
+  const double full = std::min(static_cast<double>(retry.first_delay_us) * std::exp2(number - 2),
+                               static_cast<double>(retry.max_delay_us));
+  const base::Digest noise = base::sha256(fmt::format("{}\n{}", token, number));
+  const double taken_off = kMostTakenOff * base::load_integer<std::uint16_t>(noise.bytes.data()) / 65'536;
+  return static_cast<std::int64_t>(std::max(full, 0.0) * (1 - taken_off));
+}
+
+}  // namespace
+
+Task<Result<Json>> RuntimeExecutionContext::run_step(std::string name, Json input, StepFunction function,
+                                                     RetryPolicy retry) {
+  if (const auto begun = begin_step(name, input); !begun) co_return std::unexpected(begun.error());
+  StepOutcome step{steps_.next_key(name), base::sha256(input.dump()).hex(), 0, Json()};
+  if (const StepOutcome* known = steps_.recorded(step.key)) co_return answer_again(*known, step.input_digest);
+  if (const auto durable = co_await record_what_came_before(); !durable) co_return std::unexpected(durable.error());
+  if (const auto room = admit(steps_.size(), text_bytes({step.key}), "steps"); !room)
+    co_return std::unexpected(room.error());
+  step.outcome = co_await try_step(step.key, function, retry, step.tries);
+  if (!still_owner()) co_return std::unexpected(superseded());
+  if (step.outcome) {
+    if (const auto room = admit(0, step.outcome->dump().size(), "steps"); !room)
+      step.outcome = std::unexpected(room.error());
+  }
+  steps_.add(step);
+  co_return step.outcome;
+}
+
+Result<void> RuntimeExecutionContext::begin_step(const std::string& name, const Json& input) const {
+  TRY(check_outside_step("steps"));
+  if (divergence_) return std::unexpected(*divergence_);
+  TRY(check_name("step", "name", name));
+  TRY(recordable("step", input, kMaxResultBytes));
+  return {};
+}
+
+Result<Json> RuntimeExecutionContext::answer_again(const StepOutcome& step, const std::string& input_digest) {
+  if (step.input_digest == input_digest) return step.outcome;
+  divergence_ = Error{
+      ErrorCode::conflict,
+      fmt::format(
+          "step '{}' was recorded with an input whose SHA-256 is {}, and is asked for with {}: the handler does "
+          "not do again what it did; put the code back under which this execution began, or rename the step",
+          step.key, step.input_digest, input_digest),
+      kStepDiverged, Json::object({{"expected", step.input_digest}, {"found", input_digest}, {"step", step.key}})};
+  return std::unexpected(*divergence_);
+}
+
+Task<Result<void>> RuntimeExecutionContext::record_what_came_before() {
+  if (all_durable_ && !steps_.has_pending()) co_return Result<void>();
+  std::vector<base::RecordDraft> drafts;
+  append_unrecorded(drafts);
+  auto recorded = co_await step_log_->record(std::move(drafts));
+  all_durable_ = recorded.has_value();
+  co_return recorded;
+}
+
+Task<Result<Json>> RuntimeExecutionContext::try_step(const std::string& key, const StepFunction& function,
+                                                     const RetryPolicy& retry, std::uint32_t& tries) {
+  const std::string token =
+      base::make_uuid_v8(execution_, fmt::format("{}\n{}\nstep\n{}", intent_->tenant_id, execution_id_, key)).text();
+  while (true) {
+    Result<Json> answer = co_await run_once(function, {token, ++tries});
+    if (answer) {
+      if (const auto fits = recordable("step", *answer, kMaxResultBytes); !fits) answer = std::unexpected(fits.error());
+    } else {
+      answer = std::unexpected(runtime::recordable(std::move(answer).error()));
+    }
+    if (answer || !still_owner() || !is_worth_another_try(answer.error(), retry, tries)) co_return answer;
+    co_await step_log_->pause(delay_before(tries + 1, retry, token));
+    if (!still_owner()) co_return answer;
+  }
+}
+
+Task<Result<Json>> RuntimeExecutionContext::run_once(const StepFunction& function, const StepRun& run) {
+  Result<Json> answer = Json();
+  in_step_ = true;
+  try {
+    Task<Result<Json>> task = function(run);
+    if (task) {
+      answer = co_await std::move(task);
+    } else {
+      answer =
+          fail(ErrorCode::failed, "the step's function returned an empty Task; it must be a coroutine", "empty_task");
+    }
+  } catch (const std::exception& exception) {
+    answer = fail(ErrorCode::failed, std::string("the step threw: ") + exception.what(), "step_threw");
+  } catch (...) {
+    answer = fail(ErrorCode::failed, "the step threw something that is no std::exception", "step_threw");
+  }
+  in_step_ = false;
+  co_return answer;
+}
+
+Result<void> RuntimeExecutionContext::check_outside_step(std::string_view what) const {
+  if (!in_step_) return {};
+  return fail(
+      ErrorCode::invalid_argument,
+      fmt::format("inside a step the context gives and takes no {}: when the step is answered from the log that "
+                  "would not happen again; do it before the step, or behind it from the step's value",
+                  what),
+      "inside_step");
+}
+
+void RuntimeExecutionContext::append_unrecorded(std::vector<base::RecordDraft>& out) {
+  append_observation_record(commit_, owner(), out);
+  steps_.append_records(owner(), out);
+}
+
+}  // namespace symphainy::runtime

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/step_journal.h"
+
+#include <fmt/format.h>
+#include <utility>
+
+#include "base/json_writer.h"
+#include "base/try.h"
+#include "runtime/execution_history.h"
+#include "runtime/lifecycle_payloads.h"
+#include "runtime/payload.h"
+#include "runtime/wal_record.h"
+#include "runtime/write_ahead_log.h"
+
+namespace symphainy::runtime {
+namespace {
+
+std::string step_payload(const StepOutcome& step) {
+  std::string payload;
+  base::JsonWriter json(payload);
+  json.begin_object();
+  if (!step.outcome) {
+    json.key("error");
+    write_error(json, step.outcome.error());
+  }
+  json.member("input_digest", step.input_digest).member("key", step.key);
+  if (step.outcome) json.member("result", *step.outcome);
+  json.member("tries", step.tries).end_object();
+  return payload;
+}
+
+}  // namespace
+
+Result<StepOutcome> step_from_record(const base::LogRecord& record) {
+  TRY(const Json payload, Json::parse(record.payload));
+  Payload members(payload);
+  StepOutcome step;
+  step.key = members.text("key");
+  step.input_digest = members.text("input_digest");
+  step.tries = static_cast<std::uint32_t>(members.number("tries"));
+  if (static_cast<RecordType>(record.type) == RecordType::step_failed) {
+    step.outcome = std::unexpected(read_error(members.object("error")));
+  } else {
+    const Json* result = payload.find("result");
+    step.outcome = result == nullptr ? Json() : *result;
+  }
+  TRY(members.complete(record));
+  return step;
+}
+
+StepJournal::StepJournal(std::vector<StepOutcome> recorded) {
+  for (StepOutcome& step : recorded) {
+    std::string key = step.key;
+    recorded_.emplace(std::move(key), std::move(step));
+  }
+}
+
+std::string StepJournal::next_key(const std::string& name) {
+  return fmt::format("{}#{}", name, ++counts_[name]);
+}
+
+const StepOutcome* StepJournal::recorded(const std::string& key) const {
+  const auto found = recorded_.find(key);
+  return found == recorded_.end() ? nullptr : &found->second;
+}
+
+void StepJournal::append_records(const RecordOwner& owner, std::vector<base::RecordDraft>& out) {
+  for (StepOutcome& step : std::exchange(pending_, {})) {
+    out.push_back(draft_record(step.outcome ? RecordType::step_completed : RecordType::step_failed, owner.tenant,
+                               step_payload(step), owner.execution, owner.attempt));
+    std::string key = step.key;
+    recorded_.emplace(std::move(key), std::move(step));
+  }
+}
+
+}  // namespace symphainy::runtime

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of one execution: what earlier attempts recorded of them, to be answered again, and what is not recorded
+// yet. A step is known by its name and how often the name was used before, so that steps that have not run yet can be
+// put in another order.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "symphainy/error.h"
+
+#include "base/log_record.h"
+#include "runtime/commit.h"
+
+namespace symphainy::runtime {
+
+struct StepOutcome {
+  std::string key;           ///< "charge-card#1"
+  std::string input_digest;  ///< hex SHA-256 of the input's canonical JSON
+  std::uint32_t tries = 1;
+  Result<Json> outcome;
+};
+
+/// A StepCompleted or StepFailed record read back. corrupt when a member is missing.
+[[nodiscard]] Result<StepOutcome> step_from_record(const base::LogRecord& record);
+
+class StepJournal {
+ public:
+  StepJournal() = default;
+  /// With what earlier attempts recorded.
+  explicit StepJournal(std::vector<StepOutcome> recorded);
+
+  /// Of the next step with this name; counts it.
+  [[nodiscard]] std::string next_key(const std::string& name);
+  [[nodiscard]] const StepOutcome* recorded(const std::string& key) const;
+  [[nodiscard]] std::size_t size() const noexcept { return recorded_.size() + pending_.size(); }
+
+  void add(StepOutcome step) { pending_.push_back(std::move(step)); }
+  [[nodiscard]] bool has_pending() const noexcept { return !pending_.empty(); }
+  /// Appends the records of what is not recorded yet, which counts as recorded from then on.
+  void append_records(const RecordOwner& owner, std::vector<base::RecordDraft>& out);
+
+ private:
+  std::unordered_map<std::string, std::uint32_t> counts_;  // of each name so far
+  std::map<std::string, StepOutcome> recorded_;            // by key
+  std::vector<StepOutcome> pending_;
+};
+
+}  // namespace symphainy::runtime
