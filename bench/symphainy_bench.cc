@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `make bench` runs: executions per second at several depths, each beside the limit measured in the same run.
-// symphainy_bench [--json FILE] [--seconds S] [--only executions|open-loop|log|long] [--millions N]
+// symphainy_bench [--json FILE] [--seconds S] [--only executions|steps|open-loop|log|long] [--millions N]
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -23,6 +23,7 @@ namespace {
 using symphainy::Json;
 
 constexpr std::array<std::size_t, 4> kInFlight = {1, 64, 256, 1'024};
+constexpr std::size_t kSteps = 3;
 constexpr double kOpenLoopShare = 0.7;  // of the most executions a second
 
 double number(const Json& row, std::string_view key) {
@@ -112,6 +113,30 @@ double measure_executions(Json& out, double seconds) {
   return most;
 }
 
+/// Executions of three durable steps each. One at a time waits for one sync after the other.
+bool measure_steps(Json& out, double seconds) {
+  fmt::print("{:>9} {:>18} {:>10} {:>10} {:>16} {:>6} {:>13}\n", "in flight", "3-step executions/s", "p50 us", "p99 us",
+             "4 fdatasyncs us", "ratio", "batches/sync");
+  for (const std::size_t in_flight : kInFlight) {
+    const Json row = measured_alone({.data_directory = scratch("steps"),
+                                     .in_flight = in_flight,
+                                     .seconds = seconds,
+                                     .stopped = {},
+                                     .steps = kSteps});
+    if (row.is_null()) return false;
+    const double syncs_us = number(row, "commits_per_execution") * number(row, "fdatasync_us");
+    const double ratio = number(row, "p50_us") / syncs_us;
+    fmt::print("{:>9} {:>18.0f} {:>10.0f} {:>10.0f} {:>16.0f} {:>6.2f} {:>13.1f}\n", in_flight,
+               number(row, "throughput"), number(row, "p50_us"), number(row, "p99_us"), syncs_us, ratio,
+               number(row, "batches_per_group"));
+    std::fflush(stdout);
+    const std::string name = fmt::format("steps_{}_in_flight", in_flight);
+    add(out, name, number(row, "throughput"), "executions/s", number(row, "limit"), number(row, "ratio"));
+    add(out, name + "_p50", number(row, "p50_us"), "us", syncs_us, ratio);
+  }
+  return true;
+}
+
 bool measure_open_loop(Json& out, double most, double seconds) {
   const Json row = measured_alone({.data_directory = scratch("open-loop"),
                                    .in_flight = kInFlight.back(),
@@ -153,7 +178,7 @@ bool measure_long(Json& out, std::size_t millions) {
 
 struct Arguments {
   std::string json_file;
-  std::string only;  // executions, log, open-loop or long; empty: all but long
+  std::string only;  // executions, steps, log, open-loop or long; empty: all but long
   double seconds = 5;
   std::size_t millions = 10;  // of executions, with --only long
 };
@@ -161,9 +186,10 @@ struct Arguments {
 bool run(const Arguments& arguments, Json& out) {
   const auto asked = [&](std::string_view what) { return arguments.only.empty() || arguments.only == what; };
   if (arguments.only == "long") return measure_long(out, arguments.millions);
+  if (asked("steps") && !measure_steps(out, arguments.seconds)) return false;
   double most = 0;
   if (asked("executions") || asked("open-loop")) most = measure_executions(out, arguments.seconds);
-  if (most == 0 && arguments.only != "log") return false;
+  if (most == 0 && (asked("executions") || asked("open-loop"))) return false;
   if (asked("open-loop") && !measure_open_loop(out, most, arguments.seconds)) return false;
   return !asked("log") || measure_log(out, arguments.seconds);
 }

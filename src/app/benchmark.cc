@@ -56,7 +56,15 @@ Result<void> add_everything(const Intent& intent, ExecutionContext& context) {
   return {};
 }
 
-Task<Result<HandlerResult>> bench_handler(const Intent& intent, ExecutionContext& context) {
+Task<Result<Json>> answer_step() {
+  co_return Json::object({{"ok", true}});
+}
+
+Task<Result<HandlerResult>> bench_handler(std::size_t steps, const Intent& intent, ExecutionContext& context) {
+  for (std::size_t i = 0; i < steps; ++i) {
+    auto step = co_await context.step("step", Json(i), [](const StepRun&) { return answer_step(); });
+    if (!step) co_return std::unexpected(step.error());
+  }
   if (auto added = add_everything(intent, context); !added) co_return std::unexpected(added.error());
   co_return HandlerResult{Json::object({{"ok", true}})};
 }
@@ -234,7 +242,9 @@ Result<Json> run_benchmark(const BenchmarkOptions& options) {
   runtime_options.max_in_flight = options.rate > 0 ? kMaxInFlight : options.in_flight + 1;
   TRY(const auto runtime, Runtime::open(runtime_options));
   TRY(runtime->register_intent({.intent_type = "bench", .schema = Json::object({{"type", "object"}})}, "bench", "bench",
-                               bench_handler));
+                               [steps = options.steps](const Intent& intent, ExecutionContext& context) {
+                                 return bench_handler(steps, intent, context);
+                               }));
   // Every measured execution derives its reference from this one's.
   TRY(const ExecutionResult first, runtime->execute(bench_intent(Json::object())));
   if (first.references.empty()) return fail(ErrorCode::internal, "the first execution registered no reference");
@@ -260,15 +270,17 @@ Result<Json> run_benchmark(const BenchmarkOptions& options) {
   const Latencies& latencies = load.latencies();
   const double executions = static_cast<double>(latencies.total());
   const double bytes = static_cast<double>(after.bytes - before.bytes) / executions;
-  const double batches = 2 * executions / static_cast<double>(std::max<std::uint64_t>(after.groups - before.groups, 1));
+  const double groups = static_cast<double>(std::max<std::uint64_t>(after.groups - before.groups, 1));
+  const double commits = static_cast<double>(1 + std::max<std::size_t>(options.steps, 1));  // of an execution
   TRY(const Limit limit, measure_limit({.directory = options.data_directory + "/limit",
                                         .seconds = std::min(options.seconds, 3.0),
                                         .log_bytes_per_execution = bytes,
-                                        .batches_per_group = std::max(batches, 1.0),
+                                        .batches_per_group = std::max(2 * executions / groups, 1.0),
                                         .stopped = options.stopped}));
   if (stopped()) return fail(ErrorCode::cancelled, "stopped on request", "stopped");
   const double throughput = executions / seconds;
-  return Json::object({{"batches_per_group", batches},
+  return Json::object({{"batches_per_group", commits * executions / groups},
+                       {"commits_per_execution", commits},
                        {"device_bytes_per_execution", std::llround(stored / executions)},
                        {"executions", latencies.total()},
                        {"fdatasync_us", limit.fdatasync_p50_us},

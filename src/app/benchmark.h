@@ -20,11 +20,12 @@ struct BenchmarkOptions {
   /// Submitted in a second, however many are in flight then; latencies count from when each was due, so that a stall
   /// is felt by all that it held up. 0: as fast as `in_flight` allows.
   double rate = 0;
+  std::size_t steps = 0;    ///< durable steps that each execution takes, one after the other
   bool random_ids = false;  ///< intent ids and idempotency keys in no order; else ids by time and no keys
 };
 
-/// Two synced commits per execution; the handler adds a 200-byte artifact, a reference with one provenance edge, an
-/// event.
+/// Two synced commits per execution, or one more than it has steps; the handler adds a 200-byte artifact, a reference
+/// with one provenance edge, an event.
 /// {"in_flight", "executions", "throughput" (executions/s, projections drained), "p50_us", "p99_us",
 /// "p999_us", "device_bytes_per_execution" (by the device that holds the directory, for everybody; 0: unknown), "limit"
 /// (executions/s), "ratio", "fdatasync_us" (p50 of a raw one), "log_bytes_per_execution", "batches_per_group" (that one

@@ -15,6 +15,7 @@ namespace {
 struct BenchArguments {
   std::optional<std::uint64_t> in_flight;
   std::optional<double> seconds;
+  std::optional<std::uint64_t> steps;
 };
 
 void print(const Output& out, const Json& answer) {
@@ -37,6 +38,8 @@ Result<int> bench(Invocation& invocation, const BenchArguments& arguments) {
   // Also refuses NaN, which compares with nothing.
   if (!(options.seconds > 0 && options.seconds <= 3'600))
     return fail(ErrorCode::invalid_argument, "--seconds takes more than 0 and at most 3600");
+  options.steps = arguments.steps.value_or(0);
+  if (options.steps > 1'000) return fail(ErrorCode::invalid_argument, "--steps takes at most 1000");
   const StopSignal stop;  // before there is something temporary to be removed
   options.stopped = [&stop] { return stop.raised(); };
   std::optional<TemporaryStore> temporary;
@@ -63,6 +66,7 @@ void add_bench(Command root) {
       .takes_data()
       .option("--in-flight", arguments->in_flight, "executions under way at the same time (default: 64)")
       .option("--seconds", arguments->seconds, "how long (default: 5)")
+      .option("--steps", arguments->steps, "durable steps that each execution takes (default: 0)")
       .examples({"symphainy bench --in-flight 256 --seconds 10", "symphainy bench --data /mnt/fast/bench -o json"})
       .runs([arguments](Invocation& invocation) { return bench(invocation, *arguments); });
 }

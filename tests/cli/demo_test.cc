@@ -89,6 +89,9 @@ TEST_F(Demo, BenchMeasuresInADirectoryThatItRemoves) {
   EXPECT_GT(json.find("batches_per_group")->as_double().value(), 0.5);
   EXPECT_LE(json.find("batches_per_group")->as_double().value(), 16);
   EXPECT_EQ(run({"bench", "--in-flight", "0"}).code, 2);
+  EXPECT_EQ(run({"bench", "--steps", "1001"}).code, 2);
+  const Ended steps = run({"bench", "--steps", "3", "--seconds", "0.2", "-o", "json"});
+  EXPECT_EQ(steps.json().find("commits_per_execution")->as_double(), 4.0) << steps.err;
   EXPECT_EQ(run({"bench", "--seconds", "0"}).code, 2);
 }
 
