@@ -95,8 +95,11 @@ class RuntimeExecutionContext final : public ExecutionContext {
   void log(LogLevel level, std::string_view message) override;
   [[nodiscard]] Json to_json() const override;
 
-  /// Before the handler runs.
-  void record_steps_in(std::shared_ptr<StepLog> log) noexcept { step_log_ = std::move(log); }
+  /// Before the handler runs. `durable`: all that is recorded of the execution so far.
+  void record_steps_in(std::shared_ptr<StepLog> log, bool durable) noexcept {
+    step_log_ = std::move(log);
+    all_durable_ = durable;
+  }
   /// The answers and step outcomes that are not recorded yet; they count as recorded from then on.
   void append_unrecorded(std::vector<base::RecordDraft>& out);
   /// Set: an earlier attempt did something else, so nothing of this one may be committed.

@@ -125,13 +125,21 @@ Task<Result<HandlerResult>> ExecutionLifecycleManager::execute_intent(Execution&
   execution.context =
       std::make_shared<RuntimeExecutionContext>(parts_.context_services, execution.intent, execution.id, execution.seed,
                                                 execution.attempt, std::move(execution.answers));
-  execution.context->record_steps_in(std::make_shared<AttemptSteps>(
-      AttemptSteps::Place{parts_.partition, parts_.handlers, parts_.clock, deadlines_, parts_.log}, *execution.context,
-      execution.started_position, [this, tracked = execution.tracked](std::vector<base::RecordDraft> drafts) {
-        return append(*tracked, std::move(drafts));
-      }));
+  record_steps(execution);
   co_return co_await run_handler({parts_.partition, parts_.handlers, parts_.clock, deadlines_, running_},
                                  execution.handler, execution.context);
+}
+
+// Its steps become records as it takes them.
+void ExecutionLifecycleManager::record_steps(Execution& execution) {
+  const AttemptSteps::Place place{parts_.partition, parts_.handlers, parts_.clock, deadlines_, parts_.log};
+  auto append_step = [this, tracked = execution.tracked](std::vector<base::RecordDraft> drafts) {
+    return append(*tracked, std::move(drafts));
+  };
+  const bool durable = execution.handler->effects == Effects::external;
+  execution.context->record_steps_in(
+      std::make_shared<AttemptSteps>(place, *execution.context, execution.started_position, std::move(append_step)),
+      durable);
 }
 
 // Stage 4: what the handler added is checked against everything decided before, and becomes records; all of it or none.

@@ -82,6 +82,7 @@ class ExecutionLifecycleManager {
   [[nodiscard]] Task<Result<HandlerResult>> execute_intent(Execution& execution);
   [[nodiscard]] Result<void> handle_artifacts(Execution& execution, Result<HandlerResult> outcome);
   void publish_events(Execution& execution);
+  void record_steps(Execution& execution);
   [[nodiscard]] Task<Result<ExecutionResult>> complete_execution(Execution& execution, const Result<void>& outcome);
 
   [[nodiscard]] Task<Result<ExecutionResult>> carry_out(Execution execution);
