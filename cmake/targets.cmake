@@ -57,7 +57,7 @@ function(symphainy_use_fault_points program)
     # A source that gets its first point is one more, so all are looked at again when they change.
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sources})
     foreach(source IN LISTS sources)
-      file(STRINGS ${source} points REGEX "CRASH_POINT\\(|PLANTED_BUG\\(")
+      file(STRINGS ${source} points REGEX "CRASH_POINT\\(|CRASH_STEP\\(|CRASH_POINT_OF\\(|PLANTED_BUG\\(")
       if(points)
         list(APPEND with_points ${source})
       endif()

@@ -4,21 +4,21 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "app/store_copy.h"
 #include "base/try.h"
 #include "public_works/adapters/filesystem/posix_file_system.h"
 #include "public_works/adapters/segment_log/segment.h"
-#include "public_works/adapters/segment_log/segment_archive.h"
 
 namespace symphainy::app {
 namespace {
 
+using public_works::ArchivedBeginning;
 using public_works::FileSystem;
 using public_works::KnownHead;
 using public_works::LogBase;
 using public_works::LogDamage;
 using public_works::LogScan;
 using public_works::ScanOptions;
-using public_works::SegmentArchive;
 
 std::string saved(const base::LogChain& chain) {
   std::string out;
@@ -30,18 +30,6 @@ std::uint64_t position_of(const std::string& segment_path) {
   return public_works::parse_segment_name(segment_path.substr(segment_path.rfind('/') + 1)).value_or(0);
 }
 
-Result<std::vector<std::string>> retired_names(const SegmentArchive& archive, std::uint64_t base) {
-  TRY(auto names, archive.names());
-  std::erase_if(names, [base](const std::string& name) { return position_of(name) > base; });
-  std::ranges::sort(names);
-  if (!names.empty()) return names;
-  return fail(ErrorCode::invalid_argument,
-              fmt::format("{} has nothing of what was retired of this log, and an archive is of one timeline; name "
-                          "the directory that its segments were archived to",
-                          archive.directory()),
-              "no_archive");
-}
-
 bool same_chain(const LogScan& scan, const base::LogChain& base) {
   if (!scan.chain_at) return false;
   if (knows_every_tenant(scan)) return saved(*scan.chain_at) == saved(base);
@@ -49,9 +37,8 @@ bool same_chain(const LogScan& scan, const base::LogChain& base) {
 }
 
 // Opening each says which one it was that the scan could not read.
-Result<LogDamage> unreadable_segment(const SegmentArchive& archive, const std::vector<std::string>& names,
-                                     const Error& why) {
-  for (const std::string& name : names) {
+Result<LogDamage> unreadable_segment(const ArchivedBeginning& archive, const Error& why) {
+  for (const std::string& name : archive.names()) {
     const auto bytes = archive.read(name);
     if (bytes || bytes.error().code != ErrorCode::corrupt) continue;
     return LogDamage{archive.path_of(name), 0, position_of(name), bytes.error().message};
@@ -64,11 +51,11 @@ struct JoinedLog {
   FileSystem& files;
   const std::string& wal;
   const LogBase& base;
-  const SegmentArchive& archive;
-  const std::vector<std::string> names;  // what is retired and archived, never empty
+  const std::string& archive_directory;
+  const ArchivedBeginning& archive;  // never empty
 
   [[nodiscard]] std::uint64_t base_position() const { return base.chain.position(); }
-  [[nodiscard]] std::uint64_t begins() const { return position_of(names.front()); }
+  [[nodiscard]] std::uint64_t begins() const { return position_of(archive.names().front()); }
 
   Result<ArchivedScan> read(KnownHead& head, const ScanOptions& how) const {
     const bool asked_before_base = how.chain_at > 0 && how.chain_at <= base_position();
@@ -96,7 +83,7 @@ struct JoinedLog {
     found.archive_begins = begins();
     auto scan = public_works::scan_log(all, wal, head, how);
     if (!scan && scan.error().code == ErrorCode::corrupt) {
-      TRY(found.scan.damage, unreadable_segment(archive, names, scan.error()));
+      TRY(found.scan.damage, unreadable_segment(archive, scan.error()));
       found.damage_in_archive = true;
       return found;
     }
@@ -118,10 +105,10 @@ struct JoinedLog {
       return fail(ErrorCode::invalid_argument,
                   fmt::format("{} lacks positions {} to {}; put the missing segments back into it, or prove what is "
                               "behind them with --from {}",
-                              archive.directory(), damage.position, named - 1, named),
+                              archive_directory, damage.position, named - 1, named),
                   "archive_incomplete");
     }
-    if (named > base_position()) return {};
+    if (!archive.has(public_works::segment_name(named))) return {};
     damage.segment = archive.path_of(public_works::segment_name(named));
     damage.position = std::max(damage.position, named);
     found.damage_in_archive = true;
@@ -151,11 +138,36 @@ Result<void> must_exist(FileSystem& files, const std::string& archive) {
       "no_archive");
 }
 
+// Unless the log itself is damaged: then it may only have looked so.
+Result<ArchivedScan> nothing_archived(FileSystem& files, const std::string& wal, KnownHead& head,
+                                      const ScanOptions& how, const std::string& archive) {
+  TRY(LogScan own, public_works::scan_log(files, wal, head, how));
+  if (own.damage) return ArchivedScan{.scan = std::move(own)};
+  return fail(
+      ErrorCode::invalid_argument,
+      fmt::format("{} has nothing of what was retired of this log, or of the timelines that it comes from; name "
+                  "the directory that its segments were archived to",
+                  archive),
+      "no_archive");
+}
+
 std::uint64_t begin_of(const Result<std::optional<LogBase>>& base) {
   return base && *base ? (*base)->chain.position() : 0;
 }
 
 }  // namespace
+
+Result<ArchivedBeginning> archived_beginning(FileSystem& files, const std::string& wal,
+                                             const public_works::LogIdentity& log, std::uint64_t base_position,
+                                             const std::string& archive) {
+  TRY(must_exist(files, archive));
+  TRY(auto own, ArchivedBeginning::find(files, archive, log, {}, base_position));
+  if (own.has(public_works::segment_name(1))) return own;
+  TRY(const auto timelines, earlier_timelines(files, wal, log.store));
+  std::vector<public_works::SharedTimeline> shared;
+  for (const runtime::EarlierTimeline& one : timelines) shared.push_back({one.timeline, one.position});
+  return ArchivedBeginning::find(files, archive, log, shared, base_position);
+}
 
 bool knows_every_tenant(const LogScan& scan) {
   const std::uint64_t beginning = scan.base ? scan.base->chain.position() + 1 : 1;
@@ -170,7 +182,6 @@ Result<void> make_archive_directory(const std::string& archive) {
 Result<ArchivedScan> scan_archived(FileSystem& files, const std::string& wal, KnownHead& head, const ScanOptions& how,
                                    const std::string& archive_directory) {
   TRY(must_exist(files, archive_directory));
-  const SegmentArchive archive(files, archive_directory, {head.newest.store, head.newest.timeline});
   while (true) {
     const auto base = public_works::read_log_base(files, wal);
     if (!base || !*base) {  // it is whole, or tells why not
@@ -179,8 +190,10 @@ Result<ArchivedScan> scan_archived(FileSystem& files, const std::string& wal, Kn
       const bool every_tenant = knows_every_tenant(scan);
       return ArchivedScan{.scan = std::move(scan), .every_tenant_at = every_tenant};
     }
-    TRY(auto names, retired_names(archive, (*base)->chain.position()));
-    auto found = JoinedLog{files, wal, **base, archive, std::move(names)}.read(head, how);
+    TRY(const auto archive, archived_beginning(files, wal, {head.newest.store, head.newest.timeline},
+                                               (*base)->chain.position(), archive_directory));
+    auto found = archive.names().empty() ? nothing_archived(files, wal, head, how, archive_directory)
+                                         : JoinedLog{files, wal, **base, archive_directory, archive}.read(head, how);
     // More may have been retired meanwhile.
     if (begin_of(public_works::read_log_base(files, wal)) == begin_of(base)) return found;
   }

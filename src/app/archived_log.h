@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A log read together with the archive of what was retired of it: the proof reaches back as far as the archive then.
+// A log read together with the archive of what was retired of it, on its own timeline or on those that it comes from:
+// the proof reaches back as far as the archive then.
 #pragma once
 
 #include <string>
@@ -7,6 +8,7 @@
 #include "symphainy/error.h"
 
 #include "public_works/abstractions/file_system.h"
+#include "public_works/adapters/segment_log/archived_beginning.h"
 #include "public_works/adapters/segment_log/log_scan.h"
 
 namespace symphainy::app {
@@ -24,10 +26,18 @@ struct ArchivedScan {
 /// The directory, for segments to be archived to; it may be there. So it can be named before anything is archived.
 [[nodiscard]] Result<void> make_archive_directory(const std::string& archive);
 
+/// What the archive has of what the log gave up, which begins behind `base_position`. invalid_argument ("no_archive")
+/// when the directory does not exist.
+[[nodiscard]] Result<public_works::ArchivedBeginning> archived_beginning(public_works::FileSystem& files,
+                                                                         const std::string& wal,
+                                                                         const public_works::LogIdentity& log,
+                                                                         std::uint64_t base_position,
+                                                                         const std::string& archive);
+
 /// scan_log(), with the archive's segments before the log's own. What the log knows of its beginning is held to them,
 /// and what the archive does not have of the beginning is taken on trust, like what lies before `how.from`.
-/// invalid_argument when the directory does not exist ("no_archive"), has nothing of what was retired of this timeline
-/// (the same), or lacks something behind its own beginning ("archive_incomplete").
+/// invalid_argument when the directory does not exist ("no_archive"), has nothing of what was retired of this
+/// timeline and those it comes from (the same), or lacks something behind its own beginning ("archive_incomplete").
 [[nodiscard]] Result<ArchivedScan> scan_archived(public_works::FileSystem& files, const std::string& wal,
                                                  public_works::KnownHead& head, const public_works::ScanOptions& how,
                                                  const std::string& archive);

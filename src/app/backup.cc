@@ -3,18 +3,18 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <thread>
 
+#include "app/backup_check.h"
 #include "app/backup_manifest.h"
 #include "app/retention.h"
 #include "app/staged_directory.h"
 #include "app/store_copy.h"
+#include "base/fault_points.h"
 #include "base/time.h"
 #include "base/try.h"
 #include "public_works/adapters/filesystem/posix_file_system.h"
 #include "public_works/adapters/segment_log/segment.h"
 #include "public_works/adapters/segment_log/segment_log.h"
-#include "public_works/adapters/sqlite/sqlite_snapshot.h"
 #include "public_works/adapters/system/system_clock.h"
 #include "public_works/adapters/system/system_random.h"
 
@@ -77,105 +77,148 @@ Json positions_of(const std::vector<Snapshot>& snapshots) {
   return positions;
 }
 
-// --- checking one
-// -------------------------------------------------------------------------------------------------------
+// A log that is to be backed up.
+struct BackupSource {
+  public_works::LogIdentity log;
+  std::uint64_t end = 0;             // position
+  std::optional<Error> base_damage;  // a copy can only begin behind a snapshot then
+};
 
-// Everything that restoring reads, before it writes anything.
-class BackupCheck {
- public:
-  BackupCheck(FileSystem& files, const std::string& root, const BackupManifest& manifest)
-      : files_(files), directory_{root}, manifest_(manifest) {}
+bool base_is_damaged(FileSystem& files, const std::string& wal, const public_works::LogIdentity& log) {
+  const auto base = public_works::read_log_base(files, wal);
+  if (!base) return base.error().code == ErrorCode::corrupt;
+  if (*base) return (*base)->log.store != log.store || (*base)->log.timeline != log.timeline;
+  const auto segments = public_works::segment_paths(files, wal);
+  return segments && !segments->empty() && !segments->front().ends_with(public_works::segment_name(1));
+}
 
-  Result<void> run() {
-    TRY(check_log());
-    TRY(beginning_, read_beginning(files_, directory_));
-    for (const BackedUpFile& file : manifest_.files) TRY(check_file(file));
-    TRY(check_stored_artifacts());
-    return check_named_artifacts();
+// A log whose base alone is damaged does not open; how far it goes is told by what follows the snapshots.
+Result<BackupSource> source_without_base(FileSystem& files, const DataDirectory& from, const Error& why) {
+  const auto head = public_works::read_durable_head(files, from.wal());
+  if (!head) return std::unexpected(why);
+  BackupSource source{{head->newest.store, head->newest.timeline}, 0, why};
+  if (!base_is_damaged(files, from.wal(), source.log)) return std::unexpected(why);
+  TRY(const auto beginnings, beginnings_behind_snapshots(files, from, source.log));
+  for (const RetiredBeginning& beginning : beginnings) {
+    public_works::FollowOptions how;
+    how.store = source.log.store;
+    how.begin = beginning.base.chain;
+    how.known = head->slots;
+    TRY(const auto followed,
+        public_works::follow_log(files, from.wal(), how, [](const FollowedBatch&) { return Result<void>(); }));
+    const std::uint64_t reached = followed.chain.position();
+    if (reached > how.begin.position()) source.end = std::max(source.end, reached);
   }
-  /// Of all of the backup, once it was checked.
-  [[nodiscard]] const std::vector<runtime::EarlierTimeline>& earlier() const noexcept { return named_.earlier(); }
-  /// The same.
-  [[nodiscard]] const std::optional<RetiredBeginning>& beginning() const noexcept { return beginning_; }
+  const bool is_whole = head->newest.closed ? source.end == head->newest.position : source.end >= head->newest.position;
+  if (source.end == 0 || !is_whole) return std::unexpected(why);
+  return source;
+}
+
+Result<BackupSource> source_of(FileSystem& files, const DataDirectory& from) {
+  public_works::SystemClock clock;
+  public_works::SystemRandom random;
+  const auto log = public_works::SegmentLog::open(files, clock, random, {.directory = from.wal(), .read_only = true});
+  if (!log && log.error().code == ErrorCode::corrupt) return source_without_base(files, from, log.error());
+  if (!log) return std::unexpected(log.error());
+  if ((*log)->durable_position() > 0) return BackupSource{(*log)->identity(), (*log)->durable_position(), {}};
+  return fail(ErrorCode::conflict, "the log is empty: there is nothing to back up yet");
+}
+
+// Its end is settled first; then it is copied from its beginning, or, when something is damaged there, from behind a
+// snapshot: the oldest that does.
+class BackupMaker {
+ public:
+  BackupMaker(FileSystem& files, const DataDirectory& from, const std::string& target)
+      : files_(files), from_(from), target_(target), created_us_(public_works::SystemClock().wall_us()) {}
+
+  Result<Json> run() {
+    TRY(source_, source_of(files_, from_));
+    TRY(sync_last_segment(files_, from_.wal()));
+    std::uint64_t reached = 0;
+    if (!source_.base_damage) {
+      TRY(const auto own, read_beginning(files_, from_));
+      TRY(auto made, make(own, Beginning::own, reached));
+      if (made) return *std::move(made);
+    }
+    TRY(const auto others, beginnings_behind_snapshots(files_, from_, source_.log));
+    for (const RetiredBeginning& other : others) {
+      std::uint64_t ignored = 0;
+      if (other.base.chain.position() >= source_.end) continue;
+      auto made = make(other, Beginning::behind_snapshot, ignored);
+      if (!made && made.error().reason == public_works::kHistoryRetired) continue;  // it could not go on from there
+      if (!made) return std::unexpected(std::move(made).error());
+      if (*made) return **std::move(made);
+    }
+    if (source_.base_damage) return std::unexpected(*source_.base_damage);
+    return std::unexpected(log_error(files_, from_.wal(), reached, source_.end));
+  }
 
  private:
-  // First, because it tells the offset.
-  Result<void> check_log() {
-    auto head = public_works::read_durable_head(files_, directory_.wal());
-    if (!head) return backup_damaged(directory_.wal() + "/head", head.error().message);
-    public_works::ScanOptions how;
-    how.threads = std::max(1U, std::thread::hardware_concurrency());
-    TRY(const auto scan, public_works::scan_log(files_, directory_.wal(), *head, how));
-    if (scan.damage) {
-      return backup_damaged(scan.damage->segment, fmt::format("at offset {} (position {}): {}", scan.damage->offset,
-                                                              scan.damage->position, scan.damage->reason));
+  enum class Beginning { own, behind_snapshot };
+
+  // Nothing when the log cannot be followed from there to its end, but only to `reached`.
+  Result<std::optional<Json>> make(const std::optional<RetiredBeginning>& beginning, Beginning kind,
+                                   std::uint64_t& reached) {
+    TRY(StagedDirectory staged, StagedDirectory::create(files_, target_, from_.root));
+    StoreCopy copy(files_, from_, {staged.path()}, source_.log);
+    BackupManifest manifest;
+    TRY(const base::LogChain chain, copy_log(beginning, copy, manifest));
+    reached = chain.position();
+    if (reached != source_.end) return std::nullopt;
+    if (beginning) TRY(copy.take_snapshots(source_.end));
+    TRY(copy.finish());
+    Json history;
+    if (kind == Beginning::behind_snapshot) {
+      TRY(check_goes_on(files_, {staged.path()}));
+      TRY(history, history_lost(files_, from_, beginning->base));
     }
-    const bool same = head->newest.store == manifest_.store && head->newest.timeline == manifest_.timeline &&
-                      scan.chain.position() == manifest_.position && scan.chain.store_hash() == manifest_.store_hash;
-    if (same) return {};
-    return backup_damaged(directory_.wal(),
-                          fmt::format("the log in it, which ends at position {}, is not the one that was "
-                                      "backed up, which ends at {}",
-                                      scan.chain.position(), manifest_.position));
+    manifest.created_us = created_us_;
+    manifest.store = source_.log.store;
+    manifest.timeline = source_.log.timeline;
+    manifest.position = source_.end;
+    manifest.store_hash = chain.store_hash();
+    manifest.missing = copy.missing();
+    for (const char* below : {"wal", "snapshots", "events"}) TRY(add_files(files_, staged.path(), below, manifest));
+    CRASH_POINT("backup-before-manifest");
+    TRY(write_manifest(files_, staged.path(), manifest));
+    TRY(staged.commit(CRASH_STEP("backup-directory")));
+    Json told = Json::object({{"artifacts", copy.artifacts()},
+                              {"directory", staged.target()},
+                              {"events", copy.events()},
+                              {"missing", to_json(copy.missing())},
+                              {"position", manifest.position},
+                              {"snapshots", positions_of(copy.snapshots())},
+                              {"store_id", manifest.store.text()},
+                              {"time", base::format_time(manifest.time_us)},
+                              {"timeline", manifest.timeline.text()}});
+    if (!history.is_null()) told["history_lost"] = std::move(history);
+    return told;
   }
 
-  Result<void> check_file(const BackedUpFile& file) {
-    const std::string path = directory_.root + "/" + file.path;
-    const auto found = digest_of(files_, path);
-    if (!found && found.error().code == ErrorCode::not_found) return backup_damaged(path, "it is missing");
-    if (!found) return std::unexpected(found.error());
-    if (found->size != file.digest.size) {
-      return backup_damaged(path, fmt::format("it has {} bytes and not {}", found->size, file.digest.size));
-    }
-    if (found->sha256 != file.digest.sha256) return backup_damaged(path, "its SHA-256 is not the one in backup.json");
-    return {};
-  }
-
-  Result<void> check_stored_artifacts() {
-    const std::string root = directory_.artifacts() + "/sha256";
-    TRY(const auto any, files_.stat(root));
-    if (!any) return {};
-    TRY(const auto shards, files_.list(root));
-    for (const std::string& shard : shards) {
-      TRY(const auto names, files_.list(root + "/" + shard));
-      for (const std::string& name : names) {
-        const std::string path = fmt::format("{}/{}/{}", root, shard, name);
-        TRY(const FileDigest found, digest_of(files_, path));
-        if (found.sha256.hex() != name) return backup_damaged(path, "its SHA-256 is not its name");
-      }
-    }
-    return {};
-  }
-
-  Result<void> check_named_artifacts() {
-    TRY(const auto places, public_works::FilesystemArtifactStore::open(files_, directory_.artifacts(),
-                                                                       public_works::ArtifactAccess::read_only));
-    const auto check = [&](const NamedByLog::Artifact& artifact) -> Result<void> {
-      const std::string path = "artifacts/" + places->location(artifact.digest);
-      TRY(const auto found, files_.stat(directory_.root + "/" + path));
-      const bool known = std::ranges::find(manifest_.missing, path, &MissingFile::path) != manifest_.missing.end();
-      return found || known ? Result<void>() : backup_damaged(directory_.root + "/" + path, "it is missing");
-    };
+  Result<base::LogChain> copy_log(const std::optional<RetiredBeginning>& beginning, StoreCopy& copy,
+                                  BackupManifest& manifest) {
     public_works::FollowOptions how;
-    how.store = manifest_.store;
-    if (beginning_) {
-      how.begin = beginning_->base.chain;
-      TRY(named_.begin_behind(beginning_->base.restored, how.begin.position()));
+    how.store = source_.log.store;
+    how.until = source_.end;
+    if (beginning) {
+      how.begin = beginning->base.chain;
+      TRY(copy.begin_behind(*beginning));
     }
-    TRY(public_works::follow_log(files_, directory_.wal(), how,
-                                 [&](const FollowedBatch& next) { return named_.read(next.batch, check); }));
-    if (!beginning_) return {};
-    if (beginning_->snapshots.empty()) return backup_damaged(directory_.snapshots(), "there is no snapshot in it");
-    const std::string& newest = beginning_->snapshots.front().path;
-    TRY(public_works::check_state_copy(newest));
-    return named_.read_snapshot(newest, check);
+    auto followed = public_works::follow_log(files_, from_.wal(), how, [&](const FollowedBatch& next) {
+      manifest.time_us = next.batch.records.back().time_us;
+      return copy.take(next);
+    });
+    if (followed) return std::move(followed->chain);
+    if (followed.error().code != ErrorCode::not_found) return std::unexpected(followed.error());
+    return fail(ErrorCode::unavailable,
+                fmt::format("the log changed while it was copied ({}); try again", followed.error().message));
   }
 
   FileSystem& files_;
-  const DataDirectory directory_;
-  const BackupManifest& manifest_;
-  NamedByLog named_;
-  std::optional<RetiredBeginning> beginning_;
+  const DataDirectory& from_;
+  const std::string& target_;
+  const std::int64_t created_us_;
+  BackupSource source_;
 };
 
 // --- going back to one
@@ -221,61 +264,10 @@ std::unexpected<Error> before_everything(const RestoreOptions& options, FileSyst
 
 Result<Json> create_backup(const std::string& data_directory, const std::string& target) {
   public_works::PosixFileSystem files;
-  public_works::SystemClock clock;
-  public_works::SystemRandom random;
   const DataDirectory from{data_directory};
-  BackupManifest manifest;
-  manifest.created_us = clock.wall_us();
   TRY(refuse_backup(files, from));
   TRY(const auto hold, hold_history(files, from));
-  TRY(const auto log,
-      public_works::SegmentLog::open(files, clock, random, {.directory = from.wal(), .read_only = true}));
-  if (log->durable_position() == 0)
-    return fail(ErrorCode::conflict, "the log is empty: there is nothing to back up yet");
-  TRY(sync_last_segment(files, from.wal()));
-  TRY(StagedDirectory staged, StagedDirectory::create(files, target, data_directory));
-
-  StoreCopy copy(files, from, {staged.path()}, log->identity());
-  public_works::FollowOptions how;
-  how.store = log->identity().store;
-  how.until = log->durable_position();
-  TRY(const auto beginning, read_beginning(files, from));
-  if (beginning) {
-    how.begin = beginning->base.chain;
-    TRY(copy.begin_behind(*beginning));
-  }
-  const auto followed = public_works::follow_log(files, from.wal(), how, [&](const FollowedBatch& next) {
-    manifest.time_us = next.batch.records.back().time_us;
-    return copy.take(next);
-  });
-  if (!followed && followed.error().code == ErrorCode::not_found) {
-    return fail(ErrorCode::unavailable,
-                fmt::format("the log changed while it was copied ({}); try again", followed.error().message));
-  }
-  if (!followed) return std::unexpected(followed.error());
-  if (followed->chain.position() != how.until) {
-    return std::unexpected(log_error(files, from.wal(), followed->chain.position(), how.until));
-  }
-  if (beginning) TRY(copy.take_snapshots(how.until));
-  TRY(copy.finish());
-
-  manifest.store = log->identity().store;
-  manifest.timeline = log->identity().timeline;
-  manifest.position = followed->chain.position();
-  manifest.store_hash = followed->chain.store_hash();
-  manifest.missing = copy.missing();
-  for (const char* below : {"wal", "snapshots", "events"}) TRY(add_files(files, staged.path(), below, manifest));
-  TRY(write_manifest(files, staged.path(), manifest));
-  TRY(staged.commit());
-  return Json::object({{"artifacts", copy.artifacts()},
-                       {"directory", staged.target()},
-                       {"events", copy.events()},
-                       {"missing", to_json(copy.missing())},
-                       {"position", manifest.position},
-                       {"snapshots", positions_of(copy.snapshots())},
-                       {"store_id", manifest.store.text()},
-                       {"time", base::format_time(manifest.time_us)},
-                       {"timeline", manifest.timeline.text()}});
+  return BackupMaker(files, from, target).run();
 }
 
 Result<Json> restore_backup(const RestoreOptions& options) {
@@ -303,13 +295,16 @@ Result<Json> restore_backup(const RestoreOptions& options) {
       }));
   const std::uint64_t position = followed.chain.position();
   if (position == 0) return before_everything(options, files, from.wal());
+  if (how.begin.position() > how.until || how.begin.time_us() > how.until_us) {
+    return std::unexpected(no_snapshot(*check.beginning(), from, std::min(how.until, how.begin.position() - 1)));
+  }
   if (check.beginning()) TRY(copy.take_snapshots(position));
   TRY(copy.append(followed.chain,
                   {.kind = "restore", .actor = options.actor, .reason = {}, .timeline = {}, .earlier = check.earlier()},
                   manifest.timeline, clock, random));
   TRY(copy.finish());
   if (check.beginning()) TRY(check_goes_on(files, {staged.path()}));
-  TRY(staged.commit());
+  TRY(staged.commit(CRASH_STEP("restore-directory")));
   std::vector<MissingFile> missing = copy.missing();
   std::ranges::copy_if(manifest.missing, std::back_inserter(missing),
                        [](const MissingFile& file) { return file.path.starts_with("events/"); });

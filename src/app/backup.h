@@ -13,11 +13,12 @@
 
 namespace symphainy::app {
 
-/// {"artifacts", "directory", "events", "missing": [{"path", "reason"}...], "position", "snapshots": [position...],
-/// "store_id", "time", "timeline"}. What is missing the store does not have either; snapshots there are when the log's
-/// beginning was retired. not_found when there is no store, or (reason "history_retired") the beginning was retired and
-/// no snapshot is good; corrupt when its log is damaged, conflict when nothing is written in it, invalid_argument when
-/// `target` cannot be used.
+/// {"artifacts", "directory", "events", "history_lost"?: {"first", "last"}, "missing": [{"path", "reason"}...],
+/// "position", "snapshots": [position...], "store_id", "time", "timeline"}. What is missing the store does not have
+/// either; snapshots there are when the log's beginning was retired. What is damaged before a snapshot is left out with
+/// all that is before it: "history_lost" are those positions. not_found when there is no store, or (reason
+/// "history_retired") the beginning was retired and no snapshot is good; corrupt when its log is damaged, conflict when
+/// nothing is written in it, invalid_argument when `target` cannot be used.
 [[nodiscard]] Result<Json> create_backup(const std::string& data_directory, const std::string& target);
 
 struct RestoreOptions {

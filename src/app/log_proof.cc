@@ -104,17 +104,8 @@ struct SharedTimeline {
 Result<SharedTimeline> shared_with(public_works::FileSystem& files, const std::string& wal, const KnownHead& head,
                                    const base::Uuid& timeline) {
   if (timeline == head.newest.timeline) return SharedTimeline{.known = true};
-  NamedByLog named;
-  public_works::FollowOptions how;
-  how.store = head.newest.store;
-  TRY(const auto base, public_works::read_log_base(files, wal));
-  if (base) {
-    TRY(named.begin_behind(base->restored, base->chain.position()));
-    how.begin = base->chain;
-  }
-  TRY(public_works::follow_log(
-      files, wal, how, [&named](const public_works::FollowedBatch& next) { return named.read_restored(next.batch); }));
-  for (const runtime::EarlierTimeline& earlier : named.earlier()) {
+  TRY(const auto timelines, earlier_timelines(files, wal, head.newest.store));
+  for (const runtime::EarlierTimeline& earlier : timelines) {
     if (earlier.timeline == timeline) return SharedTimeline{true, earlier.position};
   }
   return SharedTimeline{};

@@ -7,6 +7,7 @@
 #include "app/log_proof.h"
 #include "app/staged_directory.h"
 #include "app/store_copy.h"
+#include "base/fault_points.h"
 #include "base/try.h"
 #include "public_works/adapters/filesystem/posix_file_system.h"
 #include "public_works/adapters/system/system_clock.h"
@@ -137,7 +138,8 @@ KnownEnd known_end(FileSystem& files, const std::string& wal, const public_works
   return known;
 }
 
-// One that is damaged, or another log's, is of no use: then only what is there from position 1 on can be proven.
+// One that is damaged, or another log's, is of no use: then only what is there from position 1 on can be proven, or
+// what is behind a snapshot.
 Result<std::optional<RetiredBeginning>> beginning_of(FileSystem& files, const DataDirectory& from,
                                                      const public_works::LogIdentity& log) {
   auto beginning = read_beginning(files, from);
@@ -152,65 +154,148 @@ std::string text_of(const Json& json, std::string_view key) {
   return member == nullptr ? std::string() : std::string(member->as_string().value_or(""));
 }
 
+// One new store, of what follows the place where it begins.
+class Repair {
+ public:
+  Repair(FileSystem& files, const RepairOptions& options, const Json& damage)
+      : files_(files), options_(options), from_{options.data_directory}, damage_(damage) {}
+
+  // Of all the places to begin at, the one from which the log is sound the furthest; of several, the earliest. Another
+  // one only when a store that begins there could not go on.
+  Result<Json> run() {
+    TRY(StagedDirectory::check(files_, options_.target, options_.data_directory));
+    TRY(old_, public_works::read_identity(files_, from_.wal()));
+    known_ = known_end(files_, from_.wal(), old_);
+    TRY(const std::vector<Beginning> beginnings, sound_beginnings());
+    std::optional<Error> refused;
+    for (const Beginning& beginning : beginnings) {
+      auto made = make(beginning.retired);
+      if (made || made.error().reason != public_works::kHistoryRetired) return made;
+      if (!refused) refused = std::move(made).error();
+    }
+    if (!refused) return std::unexpected(nothing_sound());
+    refused->message = fmt::format("{}: {}; no store can be made of what is sound: {}", text_of(damage_, "segment"),
+                                   text_of(damage_, "reason"), refused->message);
+    return std::unexpected(*std::move(refused));
+  }
+
+ private:
+  struct Beginning {
+    std::optional<RetiredBeginning> retired;  // nothing: position 1
+    std::uint64_t reach = 0;
+
+    [[nodiscard]] std::uint64_t behind() const { return retired ? retired->base.chain.position() : 0; }
+  };
+
+  // Those that reach the furthest first, and of these the earliest.
+  Result<std::vector<Beginning>> sound_beginnings() {
+    std::vector<Beginning> sound;
+    Beginning own;
+    TRY(own.retired, beginning_of(files_, from_, old_));
+    TRY(own.reach, reach_from(own.retired));
+    if (own.reach > own.behind()) sound.push_back(std::move(own));
+    TRY(auto others, beginnings_behind_snapshots(files_, from_, old_));
+    for (RetiredBeginning& other : others) {
+      Beginning beginning{std::move(other), 0};
+      TRY(beginning.reach, reach_from(beginning.retired));
+      if (is_confirmed(beginning)) sound.push_back(std::move(beginning));
+    }
+    std::ranges::sort(sound, {}, [](const Beginning& one) { return std::pair(UINT64_MAX - one.reach, one.behind()); });
+    return sound;
+  }
+
+  [[nodiscard]] public_works::FollowOptions follow_from(const std::optional<RetiredBeginning>& beginning) const {
+    public_works::FollowOptions how;
+    how.store = old_.store;
+    how.known = known_.slots;
+    if (beginning) how.begin = beginning->base.chain;
+    return how;
+  }
+
+  [[nodiscard]] Result<std::uint64_t> reach_from(const std::optional<RetiredBeginning>& beginning) const {
+    TRY(const auto followed, public_works::follow_log(files_, from_.wal(), follow_from(beginning),
+                                                      [](const FollowedBatch&) { return Result<void>(); }));
+    return followed.chain.position();
+  }
+
+  // That the log was there once: by what follows, or by its head.
+  [[nodiscard]] bool is_confirmed(const Beginning& beginning) const {
+    const base::LogChain& chain = beginning.retired->base.chain;
+    return beginning.reach > beginning.behind() ||
+           std::ranges::any_of(known_.slots, [&chain](const public_works::HeadSlot& slot) {
+             return slot.position == chain.position() && slot.store_hash == chain.store_hash();
+           });
+  }
+
+  Result<Json> make(const std::optional<RetiredBeginning>& beginning) {
+    TRY(StagedDirectory staged, StagedDirectory::create(files_, options_.target, options_.data_directory));
+    const public_works::LogIdentity identity = forked(old_.store, clock_, random_);
+    StoreCopy copy(files_, from_, {staged.path()}, identity);
+    if (beginning) TRY(copy.begin_behind(*beginning));
+    TRY(auto followed, public_works::follow_log(files_, from_.wal(), follow_from(beginning),
+                                                [&](const FollowedBatch& next) { return copy.take(next); }));
+    const std::uint64_t position = followed.chain.position();
+    if (beginning) TRY(copy.take_snapshots(position));
+    LostRecords lost(position);
+    TRY(lost.write(files_, followed, staged.path() + "/" + kListName));
+    TRY(copy.append(followed.chain,
+                    {.kind = "repair",
+                     .actor = options_.actor,
+                     .reason = text_of(damage_, "reason"),
+                     .timeline = {},
+                     .earlier = lost.earlier().empty() ? copy.earlier() : lost.earlier()},
+                    old_.timeline, clock_, random_));
+    TRY(copy.finish());
+    if (beginning) TRY(check_goes_on(files_, {staged.path()}));
+    Json history;
+    if (beginning) {
+      TRY(history, history_lost(files_, from_, beginning->base));
+    }
+    TRY(staged.commit(CRASH_STEP("repair-directory")));
+    Json account = lost.account(known_.position, staged.target() + "/" + kListName);
+    account["events_left_behind"] = copy.events_left_behind();
+    Json told = Json::object({{"damage", damage_},
+                              {"directory", staged.target()},
+                              {"from_timeline", old_.timeline.text()},
+                              {"lost", std::move(account)},
+                              {"missing", to_json(copy.missing())},
+                              {"position", position},
+                              {"store_id", old_.store.text()},
+                              {"timeline", identity.timeline.text()}});
+    if (!history.is_null()) told["history_lost"] = std::move(history);
+    return told;
+  }
+
+  [[nodiscard]] Error nothing_sound() const {
+    const Json* offset = damage_.find("offset");
+    return Error{
+        ErrorCode::corrupt,
+        fmt::format("nothing in {} is sound: {} at offset {}: {}; restore a backup (`symphainy backup restore`)",
+                    options_.data_directory, text_of(damage_, "segment"),
+                    offset == nullptr ? 0 : offset->as_uint64().value_or(0), text_of(damage_, "reason")),
+        "nothing_sound",
+        {}};
+  }
+
+  FileSystem& files_;
+  public_works::SystemClock clock_;
+  public_works::SystemRandom random_;
+  const RepairOptions& options_;
+  const DataDirectory from_;
+  const Json& damage_;
+  public_works::LogIdentity old_;
+  KnownEnd known_;
+};
+
 }  // namespace
 
 Result<Json> repair_store(const RepairOptions& options) {
   public_works::PosixFileSystem files;
-  public_works::SystemClock clock;
-  public_works::SystemRandom random;
   const DataDirectory from{options.data_directory};
   TRY(refuse_backup(files, from));
   TRY(const Json damage, damage_of(options.data_directory));
   TRY(const auto lock, hold_still(files, from));
-  TRY(StagedDirectory staged, StagedDirectory::create(files, options.target, options.data_directory));
-
-  TRY(const public_works::LogIdentity old, public_works::read_identity(files, from.wal()));
-  const KnownEnd known = known_end(files, from.wal(), old);
-  const public_works::LogIdentity identity = forked(old.store, clock, random);
-  StoreCopy copy(files, from, {staged.path()}, identity);
-  public_works::FollowOptions how;
-  how.store = old.store;
-  how.known = known.slots;
-  TRY(const auto beginning, beginning_of(files, from, old));
-  if (beginning) {
-    how.begin = beginning->base.chain;
-    TRY(copy.begin_behind(*beginning));
-  }
-  TRY(auto followed,
-      public_works::follow_log(files, from.wal(), how, [&](const FollowedBatch& next) { return copy.take(next); }));
-  const std::uint64_t position = followed.chain.position();
-  if (position == how.begin.position()) {
-    return fail(
-        ErrorCode::corrupt,
-        fmt::format("nothing in {} is sound: {} at offset {}: {}; restore a backup (`symphainy backup restore`)",
-                    options.data_directory, text_of(damage, "segment"),
-                    damage.find("offset") == nullptr ? 0 : damage.find("offset")->as_uint64().value_or(0),
-                    text_of(damage, "reason")),
-        "nothing_sound");
-  }
-  if (beginning) TRY(copy.take_snapshots(position));
-  LostRecords lost(position);
-  TRY(lost.write(files, followed, staged.path() + "/" + kListName));
-  TRY(copy.append(followed.chain,
-                  {.kind = "repair",
-                   .actor = options.actor,
-                   .reason = text_of(damage, "reason"),
-                   .timeline = {},
-                   .earlier = lost.earlier().empty() ? copy.earlier() : lost.earlier()},
-                  old.timeline, clock, random));
-  TRY(copy.finish());
-  if (beginning) TRY(check_goes_on(files, {staged.path()}));
-  TRY(staged.commit());
-  Json account = lost.account(known.position, staged.target() + "/" + kListName);
-  account["events_left_behind"] = copy.events_left_behind();
-  return Json::object({{"damage", damage},
-                       {"directory", staged.target()},
-                       {"from_timeline", old.timeline.text()},
-                       {"lost", std::move(account)},
-                       {"missing", to_json(copy.missing())},
-                       {"position", position},
-                       {"store_id", old.store.text()},
-                       {"timeline", identity.timeline.text()}});
+  return Repair(files, options, damage).run();
 }
 
 }  // namespace symphainy::app

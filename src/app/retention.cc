@@ -9,6 +9,7 @@
 #include "app/local_store.h"
 #include "app/snapshots.h"
 #include "app/staged_directory.h"
+#include "base/fault_points.h"
 #include "base/try.h"
 #include "public_works/adapters/segment_log/segment.h"
 #include "public_works/adapters/segment_log/segment_archive.h"
@@ -191,7 +192,7 @@ class Round {
     for (const Candidate& candidate : candidates) {
       if (stopped()) return {};
       Json told = segment_json(candidate);
-      if (!round_.dry_run) {
+      if (!round_.dry_run && !PLANTED_BUG("retire-unarchived")) {
         TRY(const auto archived, archive.add(candidate.segment.path));
         told["archived_bytes"] = archived.archived_bytes;
       }
@@ -234,14 +235,16 @@ Result<std::vector<Hold>> needs_of_history(public_works::StateStore& state) {
   TRY(const std::uint64_t folded, state.position());
   holds.push_back({"projections", folded + 1});
   TRY(const auto live, state.live_executions());
-  if (!live.empty()) holds.push_back({"executions under way", first_batch(live.front())});
+  if (!live.empty() && !PLANTED_BUG("retire-what-is-under-way"))
+    holds.push_back({"executions under way", first_batch(live.front())});
   TRY(const auto cursors, publishers(state));
   for (const auto& [publisher, cursor] : cursors) {
     public_works::EventFilter pending;
     pending.after_position = cursor;
     pending.limit = 1;
     TRY(const auto events, state.list_events(pending));
-    if (!events.empty()) holds.push_back({"publisher " + publisher, events.front().position});
+    const bool held = !events.empty() && !PLANTED_BUG("retire-unpublished");
+    if (held) holds.push_back({"publisher " + publisher, events.front().position});
   }
   return holds;
 }

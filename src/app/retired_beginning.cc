@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/retired_beginning.h"
 
+#include <algorithm>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <utility>
 
 #include "app/local_store.h"
 #include "app/retention.h"
 #include "base/try.h"
+#include "public_works/adapters/segment_log/segment.h"
 #include "public_works/adapters/segment_log/segment_log.h"
 #include "public_works/adapters/system/system_clock.h"
 #include "public_works/adapters/system/system_random.h"
@@ -46,6 +49,38 @@ Result<std::optional<RetiredBeginning>> read_beginning(FileSystem& files, const 
   RetiredBeginning beginning{*std::move(base), {}};
   TRY(beginning.snapshots, Snapshots(files, directory).list(beginning.base.log));
   return beginning;
+}
+
+Result<std::vector<RetiredBeginning>> beginnings_behind_snapshots(FileSystem& files, const DataDirectory& directory,
+                                                                  const public_works::LogIdentity& log) {
+  const Snapshots snapshots(files, directory);
+  TRY(const auto newest_first, snapshots.list(log));
+  std::vector<RetiredBeginning> beginnings;
+  for (auto one = newest_first.begin(); one != newest_first.end(); ++one) {
+    auto base = snapshots.verified_base_of(*one, log);
+    if (base) {
+      beginnings.push_back({*std::move(base), {newest_first.begin(), one + 1}});
+      continue;
+    }
+    if (!is_no_use(base.error())) return std::unexpected(base.error());
+    spdlog::warn("passing over a snapshot: {}", base.error().message);
+  }
+  std::ranges::reverse(beginnings);
+  return beginnings;
+}
+
+Result<Json> history_lost(FileSystem& files, const DataDirectory& directory, const public_works::LogBase& base) {
+  TRY(const auto segments, public_works::segment_paths(files, directory.wal()));
+  const auto own = public_works::read_log_base(files, directory.wal());
+  std::uint64_t first = UINT64_MAX;
+  if (own && *own) {
+    first = (*own)->chain.position() + 1;
+  } else if (!segments.empty()) {
+    const std::string& path = segments.front();
+    first = public_works::parse_segment_name(std::string_view(path).substr(path.rfind('/') + 1)).value_or(first);
+  }
+  const std::uint64_t last = base.chain.position();
+  return first > last ? Json() : Json::object({{"first", first}, {"last", last}});
 }
 
 Error no_snapshot(const RetiredBeginning& beginning, const DataDirectory& from, std::uint64_t position) {

@@ -9,8 +9,10 @@
 #include "app/local_store.h"
 #include "app/manifest_members.h"
 #include "base/bytes.h"
+#include "base/fault_points.h"
 #include "base/time.h"
 #include "base/try.h"
+#include "public_works/abstractions/replace_file.h"
 #include "public_works/adapters/sqlite/sqlite_snapshot.h"
 #include "public_works/adapters/sqlite/sqlite_state_store.h"
 #include "runtime/state_surface.h"
@@ -20,10 +22,13 @@ namespace {
 
 using public_works::EventLog;
 using public_works::FileSystem;
+using public_works::LogBase;
+using public_works::LogIdentity;
 using public_works::OpenMode;
 using public_works::SqliteStateStore;
 
-constexpr std::uint64_t kFormat = 1;
+constexpr std::uint64_t kFormat = 2;
+constexpr std::uint64_t kFormatWithoutBase = 1;
 constexpr std::string_view kKind = "symphainy.snapshot";
 constexpr const char* kDamaged = "snapshot_damaged";
 constexpr std::size_t kPieceBytes = 1024 * 1024;
@@ -36,21 +41,23 @@ std::string name_of(std::uint64_t position) {
   return fmt::format("{:020}", position);
 }
 
-Json manifest_json(const Snapshot& snapshot, const public_works::LogIdentity& log) {
-  return Json::object({{"created_at", base::format_time(snapshot.created_us)},
-                       {"format", kFormat},
-                       {"kind", kKind},
-                       {"position", snapshot.position},
-                       {"sha256", snapshot.digest.sha256.hex()},
-                       {"size", snapshot.digest.size},
-                       {"store", log.store.text()},
-                       {"store_hash", snapshot.store_hash.hex()},
-                       {"timeline", log.timeline.text()}});
+Json manifest_json(const Snapshot& snapshot, const LogIdentity& log) {
+  Json json = Json::object({{"created_at", base::format_time(snapshot.created_us)},
+                            {"format", snapshot.base ? kFormat : kFormatWithoutBase},
+                            {"kind", kKind},
+                            {"position", snapshot.position},
+                            {"sha256", snapshot.digest.sha256.hex()},
+                            {"size", snapshot.digest.size},
+                            {"store", log.store.text()},
+                            {"store_hash", snapshot.store_hash.hex()},
+                            {"timeline", log.timeline.text()}});
+  if (!snapshot.base) return json;
+  json["base"] = Json::object({{"sha256", snapshot.base->sha256.hex()}, {"size", snapshot.base->size}});
+  return json;
 }
 
 // Nothing unless it is, to the byte, what would be written of what it says, for this log and under this name.
-std::optional<Snapshot> read_manifest(const std::string& text, std::uint64_t position,
-                                      const public_works::LogIdentity& log) {
+std::optional<Snapshot> read_manifest(const std::string& text, std::uint64_t position, const LogIdentity& log) {
   const auto json = Json::parse(text);
   if (!json) return std::nullopt;
   Snapshot snapshot;
@@ -58,6 +65,9 @@ std::optional<Snapshot> read_manifest(const std::string& text, std::uint64_t pos
   snapshot.created_us = base::parse_time(text_member(*json, "created_at")).value_or(0);
   snapshot.digest = {digest_member(*json, "sha256"), number_member(*json, "size")};
   snapshot.store_hash = digest_member(*json, "store_hash");
+  if (const Json* base = json->find("base")) {
+    snapshot.base = {digest_member(*base, "sha256"), number_member(*base, "size")};
+  }
   if (manifest_json(snapshot, log).dump() + "\n" != text) return std::nullopt;
   return snapshot;
 }
@@ -77,27 +87,16 @@ Result<std::string> read_text(FileSystem& files, const std::string& path) {
   return text;
 }
 
-// The log's, at the end of the batch that ends there.
-Result<base::Digest> store_hash_at(const EventLog& log, std::uint64_t position) {
-  std::optional<base::Digest> found;
-  TRY(log.read_batches(position, [&](const base::LogBatch& batch) {
-    if (batch.last_position() == position) found = batch.store_hash;
-    return false;
-  }));
-  if (found) return *found;
-  return fail(ErrorCode::corrupt, fmt::format("the log has no batch that ends at position {}", position));
-}
-
-std::unexpected<Error> no_snapshot(const Snapshot& snapshot, std::string_view reason) {
-  return fail(ErrorCode::corrupt, fmt::format("snapshot {}: {}", snapshot.path, reason), kDamaged);
-}
-
 }  // namespace
 
 // What is wrong with the log has a reason of its own.
 bool is_no_use(const Error& error) {
   const bool damaged = error.code == ErrorCode::corrupt && (error.reason.empty() || error.reason == kDamaged);
   return damaged || error.code == ErrorCode::not_found || error.reason == "schema_version";
+}
+
+std::unexpected<Error> snapshot_damaged(const Snapshot& snapshot, std::string_view reason) {
+  return fail(ErrorCode::corrupt, fmt::format("snapshot {}: {}", snapshot.path, reason), kDamaged);
 }
 
 std::string history_lock(const DataDirectory& directory) {
@@ -131,20 +130,20 @@ Result<std::vector<Snapshot>> Snapshots::list(const public_works::LogIdentity& l
 Result<void> Snapshots::check_database(const Snapshot& snapshot, const public_works::LogIdentity& log) const {
   TRY(const FileDigest digest, digest_of(files_, snapshot.path));
   if (digest.size != snapshot.digest.size || digest.sha256 != snapshot.digest.sha256) {
-    return no_snapshot(snapshot, "its SHA-256 is not the one that its .json says");
+    return snapshot_damaged(snapshot, "its SHA-256 is not the one that its .json says");
   }
   TRY(const auto copy, public_works::check_state_copy(snapshot.path));
   if (copy.position != snapshot.position || copy.origin != state_origin(log)) {
-    return no_snapshot(snapshot, "it is of another log or position than its .json says");
+    return snapshot_damaged(snapshot, "it is of another log or position than its .json says");
   }
   return {};
 }
 
 Result<void> Snapshots::verify(const Snapshot& snapshot, const EventLog& log) const {
   TRY(check_database(snapshot, log.identity()));
-  if (snapshot.position > log.durable_position()) return no_snapshot(snapshot, "it is beyond the log's end");
+  if (snapshot.position > log.durable_position()) return snapshot_damaged(snapshot, "it is beyond the log's end");
   TRY(const base::Digest store_hash, store_hash_at(log, snapshot.position));
-  if (store_hash != snapshot.store_hash) return no_snapshot(snapshot, "the log is another one at its position");
+  if (store_hash != snapshot.store_hash) return snapshot_damaged(snapshot, "the log is another one at its position");
   return {};
 }
 
@@ -184,20 +183,28 @@ Result<std::optional<Snapshot>> Snapshots::take(const EventLog& log, public_work
   }
   TRY(const bool folded, fold(log, kept.empty() ? std::nullopt : std::optional(kept.front()), until, stopped));
   if (!folded) return std::nullopt;
+  TRY(LogBase begin, known_chains(log, kept));
   const std::string unfinished = directory_.snapshots() + "/unfinished.db";
   TRY(files_.remove(unfinished));
   TRY(const auto file, files_.open(unfinished, OpenMode::create));  // SQLite would make it readable by everybody
   TRY(public_works::copy_state(fold_path(), unfinished));
+  CRASH_POINT("snapshot-before-sync");
   TRY(file->sync_data());
+  CRASH_POINT("snapshot-after-sync");
   TRY(remove_fold());
   TRY(const auto copy, public_works::check_state_copy(unfinished));
   Snapshot snapshot;
   snapshot.position = copy.position;
   snapshot.path = directory_.snapshots() + "/" + name_of(copy.position) + ".db";
   snapshot.created_us = clock.wall_us();
-  TRY(snapshot.store_hash, store_hash_at(log, copy.position));
+  TRY(const auto base, chains_at(std::move(begin), copy.position, stopped));
+  if (!base) return std::nullopt;
+  snapshot.store_hash = base->chain.store_hash();
   TRY(snapshot.digest, digest_of(files_, unfinished));
+  CRASH_POINT("snapshot-before-rename");
   TRY(files_.rename(unfinished, snapshot.path));
+  CRASH_POINT("snapshot-after-rename");
+  TRY(write_base(snapshot, *base));
   TRY(write_manifest(snapshot, log.identity()));
   kept.insert(kept.begin(), snapshot);
   TRY(remove_others(kept));
@@ -237,14 +244,9 @@ Result<void> Snapshots::remove_fold() const {
 
 // Durable when it succeeds, and so is the database's name.
 Result<void> Snapshots::write_manifest(const Snapshot& snapshot, const public_works::LogIdentity& log) const {
-  const std::string unfinished = directory_.snapshots() + "/unfinished.json";
-  TRY(const auto file, files_.open(unfinished, OpenMode::create));
-  TRY(file->truncate(0));
-  TRY(file->write_at(0, manifest_json(snapshot, log).dump() + "\n"));
-  TRY(file->sync_data());
   TRY(files_.sync_directory(directory_.snapshots()));
-  TRY(files_.rename(unfinished, directory_.snapshots() + "/" + name_of(snapshot.position) + ".json"));
-  return files_.sync_directory(directory_.snapshots());
+  return replace_file(files_, directory_.snapshots() + "/" + name_of(snapshot.position) + ".json",
+                      manifest_json(snapshot, log).dump() + "\n", CRASH_STEP("snapshot-manifest"));
 }
 
 // All but the first two of these; what says what a snapshot is goes first. A backup copies those that it found when it
@@ -258,10 +260,14 @@ Result<void> Snapshots::remove_others(std::vector<Snapshot> kept) const {
   std::ranges::partition(names, [](const std::string& name) { return name.ends_with(".json"); });
   for (const std::string& name : names) {
     const bool wanted = std::ranges::any_of(kept, [&](const Snapshot& snapshot) {
-      return name == name_of(snapshot.position) + ".db" || name == name_of(snapshot.position) + ".json";
+      const std::string stem = name_of(snapshot.position);
+      return name == stem + ".db" || name == stem + ".json" || (name == stem + ".base" && snapshot.base);
     });
-    if (!wanted) TRY(files_.remove(directory_.snapshots() + "/" + name));
+    if (wanted) continue;
+    CRASH_POINT("snapshot-before-removal");
+    TRY(files_.remove(directory_.snapshots() + "/" + name));
   }
+  CRASH_POINT("snapshot-removals-before-sync");
   return files_.sync_directory(directory_.snapshots());
 }
 
@@ -273,18 +279,21 @@ Result<void> Snapshots::copy_to(const Snapshot& snapshot, const std::string& pat
   std::string piece;
   for (std::uint64_t offset = 0; offset < snapshot.digest.size; offset += piece.size()) {
     TRY(source->read_at(offset, kPieceBytes, piece));
-    if (piece.empty()) return no_snapshot(snapshot, "it ends early");
+    if (piece.empty()) return snapshot_damaged(snapshot, "it ends early");
     TRY(target->write_at(offset, piece));
   }
+  CRASH_POINT("snapshot-copy-before-sync");
   TRY(target->sync_data());
+  CRASH_POINT("snapshot-copy-before-rename");
   TRY(files_.rename(unfinished, path));
+  CRASH_POINT("snapshot-copy-after-rename");
   const std::size_t slash = path.rfind('/');
   return files_.sync_directory(slash == std::string::npos ? "." : path.substr(0, slash));
 }
 
 Result<void> Snapshots::remove(std::uint64_t position) const {
   const std::string path = directory_.snapshots() + "/" + name_of(position);
-  for (const char* suffix : {".json", ".db", ".db.unfinished"}) TRY(files_.remove(path + suffix));
+  for (const char* suffix : {".json", ".json.new", ".base", ".db", ".db.unfinished"}) TRY(files_.remove(path + suffix));
   return files_.sync_directory(directory_.snapshots());
 }
 
@@ -299,6 +308,7 @@ Result<Snapshot> Snapshots::adopt(const Snapshot& other, const public_works::Log
     TRY(public_works::change_origin(snapshot.path, state_origin(own)));
     TRY(snapshot.digest, digest_of(files_, snapshot.path));
   }
+  TRY(adopt_base(snapshot, other, from, own));
   TRY(write_manifest(snapshot, own));
   return snapshot;
 }

@@ -96,11 +96,16 @@ StagedDirectory::~StagedDirectory() {
   if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
 }
 
-Result<void> StagedDirectory::commit() {
+Result<void> StagedDirectory::commit(base::CrashStep step) {
+  CRASH_POINT_OF(step, "-before-sync");
   TRY(files_.sync_directory(path_));
+  CRASH_POINT_OF(step, "-before-rename");
   TRY(files_.rename(path_, target_));
+  CRASH_POINT_OF(step, "-after-rename");
   path_.clear();
-  return files_.sync_directory(parent_of(target_));
+  TRY(files_.sync_directory(parent_of(target_)));
+  CRASH_POINT_OF(step, "-after-directory-sync");
+  return {};
 }
 
 }  // namespace symphainy::app

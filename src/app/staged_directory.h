@@ -6,6 +6,7 @@
 
 #include "symphainy/error.h"
 
+#include "base/fault_points.h"
 #include "public_works/abstractions/file_system.h"
 
 namespace symphainy::app {
@@ -32,7 +33,7 @@ class StagedDirectory {
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] const std::string& target() const noexcept { return target_; }
   /// Under its name, durably.
-  [[nodiscard]] Result<void> commit();
+  [[nodiscard]] Result<void> commit(base::CrashStep step);
 
  private:
   StagedDirectory(public_works::FileSystem& files, std::string target)

@@ -7,6 +7,7 @@
 
 #include "app/staged_directory.h"
 #include "base/bytes.h"
+#include "base/fault_points.h"
 #include "base/try.h"
 #include "public_works/abstractions/event_mark.h"
 #include "public_works/adapters/sqlite/sqlite_snapshot.h"
@@ -200,6 +201,21 @@ Result<void> NamedByLog::read_events(const base::LogRecord& record) {
   return members.complete(record);
 }
 
+Result<std::vector<runtime::EarlierTimeline>> earlier_timelines(FileSystem& files, const std::string& wal,
+                                                                const base::Uuid& store) {
+  NamedByLog named;
+  public_works::FollowOptions how;
+  how.store = store;
+  TRY(const auto base, public_works::read_log_base(files, wal));
+  if (base) {
+    TRY(named.begin_behind(base->restored, base->chain.position()));
+    how.begin = base->chain;
+  }
+  TRY(public_works::follow_log(
+      files, wal, how, [&named](const public_works::FollowedBatch& next) { return named.read_restored(next.batch); }));
+  return named.earlier();
+}
+
 // --- the copy
 // -----------------------------------------------------------------------------------------------------------
 
@@ -212,18 +228,22 @@ StoreCopy::StoreCopy(FileSystem& files, DataDirectory from, DataDirectory to, pu
 
 Result<void> StoreCopy::begin_behind(const RetiredBeginning& beginning) {
   beginning_ = beginning;
+  const base::LogChain& chain = beginning.base.chain;
+  note_reached(chain.position(), chain.store_hash());
   TRY(named_.begin_behind(beginning.base.restored, beginning.base.chain.position()));
   return log_.begin_behind(beginning.base);
 }
 
 Result<void> StoreCopy::take(const public_works::FollowedBatch& next) {
   TRY(log_.add(next));
-  if (beginning_) {
-    std::ranges::copy_if(beginning_->snapshots, std::back_inserter(reached_), [&](const Snapshot& snapshot) {
-      return snapshot.position == next.batch.last_position() && snapshot.store_hash == next.batch.store_hash;
-    });
-  }
+  if (beginning_) note_reached(next.batch.last_position(), next.batch.store_hash);
   return named_.read(next.batch, [this](const NamedByLog::Artifact& artifact) { return take_artifact(artifact); });
+}
+
+void StoreCopy::note_reached(std::uint64_t position, const base::Digest& store_hash) {
+  std::ranges::copy_if(beginning_->snapshots, std::back_inserter(reached_), [&](const Snapshot& snapshot) {
+    return snapshot.position == position && snapshot.store_hash == store_hash;
+  });
 }
 
 Result<void> StoreCopy::take_artifact(const NamedByLog::Artifact& artifact) {
@@ -283,7 +303,9 @@ Result<void> StoreCopy::append(base::LogChain& chain, runtime::StoreRestored res
 }
 
 Result<void> StoreCopy::finish() {
+  CRASH_POINT("copy-before-streams");
   TRY(copy_streams());
+  CRASH_POINT("copy-before-directory-syncs");
   for (const std::string& directory : directories_) TRY(files_.sync_directory(directory));
   return log_.finish();
 }

@@ -74,12 +74,18 @@ class NamedByLog {
   std::vector<runtime::EarlierTimeline> earlier_;
 };
 
+/// The timelines that a log comes from, oldest first, as its last StoreRestored record tells them, in its base or
+/// behind it. Reads all of the log.
+[[nodiscard]] Result<std::vector<runtime::EarlierTimeline>> earlier_timelines(public_works::FileSystem& files,
+                                                                              const std::string& wal,
+                                                                              const base::Uuid& store);
+
 class StoreCopy {
  public:
   /// `to` is a new directory; its log is `identity`'s.
   StoreCopy(public_works::FileSystem& files, DataDirectory from, DataDirectory to, public_works::LogIdentity identity);
 
-  /// The original's beginning was retired; the copy's is then as well. Before the first batch.
+  /// The original's beginning was retired, or is to be left out; the copy's is then retired. Before the first batch.
   [[nodiscard]] Result<void> begin_behind(const RetiredBeginning& beginning);
   /// The next batch, and the content that it names.
   [[nodiscard]] Result<void> take(const public_works::FollowedBatch& next);
@@ -103,6 +109,7 @@ class StoreCopy {
   [[nodiscard]] std::uint64_t events_left_behind() const noexcept { return events_left_behind_; }
 
  private:
+  void note_reached(std::uint64_t position, const base::Digest& store_hash);
   [[nodiscard]] Result<void> take_artifact(const NamedByLog::Artifact& artifact);
   [[nodiscard]] Result<void> copy_streams();
   [[nodiscard]] Result<void> copy_stream(const public_works::StreamName& name);

@@ -25,8 +25,16 @@ Result<int> create(Invocation& invocation, const std::string& directory) {
   const auto made = app::create_backup(configuration.data_directory, directory);
   if (!made) return std::unexpected(made.error());
   invocation.out().json_line(*made);
+  const Json* history = made->find("history_lost");
+  if (history != nullptr) {
+    complain(
+        fmt::format("the backup is made, but the store's log is damaged between its beginning and a snapshot: the "
+                    "records of positions {} to {} are not in it, only what they made; repair the store "
+                    "(`symphainy wal repair DIR`)",
+                    plain(*history->find("first")), plain(*history->find("last"))));
+  }
   const Json* missing = made->find("missing");
-  if (missing == nullptr || missing->empty()) return kOk;
+  if (missing == nullptr || missing->empty()) return history == nullptr ? kOk : kDamaged;
   complain(
       fmt::format("the backup is made, but the store itself lacks {} of the files that its log names; `missing` "
                   "tells which: bring them back from an earlier backup",
@@ -74,7 +82,7 @@ void add_backup(Command root) {
       {"symphainy backup create ./monday.backup", "symphainy backup restore ./monday.backup --data ./restored"});
 
   auto directory = std::make_shared<std::string>();
-  backup.add("create", "copy a data directory while it is used; exit 3 when the store itself lacks files")
+  backup.add("create", "copy a data directory while it is used; exit 3 when the store itself is damaged or lacks files")
       .takes_data()
       .argument("DIR", *directory, "where the backup goes; must not exist or be empty")
       .examples({"symphainy backup create --data ./data ./monday.backup"})

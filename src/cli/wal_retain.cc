@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// `symphainy wal retain`: gives up the beginning of the log, once.
+// `symphainy wal retain`: gives up the beginning of the log, once. `symphainy wal unretire` brings it back.
 #include "app/archived_log.h"
 #include "app/retention.h"
+#include "app/unretire.h"
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/invocation.h"
@@ -52,6 +53,20 @@ Result<int> retain(Invocation& invocation, const RetainArguments& arguments) {
   return kOk;
 }
 
+Result<int> bring_back(Invocation& invocation, const std::optional<std::string>& archive) {
+  std::map<std::string, Json> flags;
+  if (archive) flags.emplace("log.archive", *archive);
+  TRY(const app::Configuration configuration, invocation.configuration(std::move(flags)));
+  if (configuration.log.archive.empty()) {
+    return fail(ErrorCode::invalid_argument, "from where? name the archive with --archive, or set log.archive",
+                "no_archive");
+  }
+  if (!holds_store(configuration.data_directory)) return std::unexpected(no_store(configuration.data_directory));
+  TRY(const Json done, app::unretire(configuration.data_directory, configuration.log.archive));
+  invocation.out().json_line(done);
+  return kOk;
+}
+
 }  // namespace
 
 void add_wal_retain(Command& wal) {
@@ -65,6 +80,13 @@ void add_wal_retain(Command& wal) {
       .examples({"symphainy wal retain --older-than 30d --archive /backup/log --dry-run",
                  "symphainy wal retain --keep-bytes 1000000000"})
       .runs([arguments](Invocation& invocation) { return retain(invocation, *arguments); });
+
+  auto archive = std::make_shared<std::optional<std::string>>();
+  wal.add("unretire", "bring back from the archive what was retired, so that the log begins at position 1 again")
+      .takes_data()
+      .option("--archive", *archive, "where the retired segments are kept, and those of earlier timelines", "DIR")
+      .examples({"symphainy wal unretire --archive /backup/log"})
+      .runs([archive](Invocation& invocation) { return bring_back(invocation, *archive); });
 }
 
 }  // namespace symphainy::cli

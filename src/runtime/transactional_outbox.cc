@@ -126,6 +126,11 @@ Result<BeforeRestore> read_before_restore(const public_works::EventLog& log, std
   return before;
 }
 
+// What was retired of the log held nothing that waits to be published, though a cursor may lie before its end.
+std::uint64_t behind(const public_works::EventLog& log, std::uint64_t position) {
+  return std::max(position + 1, log.first_position());
+}
+
 // The id of the stream's event with that sequence, looked for after a position; empty when there is none.
 Result<std::string> event_id_at(const public_works::EventLog& log, const StreamName& stream, std::uint64_t sequence,
                                 std::uint64_t after) {
@@ -140,7 +145,7 @@ Result<std::string> event_id_at(const public_works::EventLog& log, const StreamN
     });
     return {};
   };
-  TRY(log.read_batches(after + 1, [&](const base::LogBatch& batch) {
+  TRY(log.read_batches(behind(log, after), [&](const base::LogBatch& batch) {
     for (const base::LogRecord& record : batch.records) {
       const bool of_stream = static_cast<RecordType>(record.type) == RecordType::events_queued &&
                              record.tenant == stream.tenant && record.position > after;
@@ -160,7 +165,7 @@ Result<std::vector<PendingOutboxEvent>> get_pending_events(const public_works::E
   std::vector<PendingOutboxEvent> events;
   Result<void> outcome;
   scanned = cursor;
-  TRY(log.read_batches(cursor + 1, [&](const base::LogBatch& batch) {
+  TRY(log.read_batches(behind(log, cursor), [&](const base::LogBatch& batch) {
     outcome = append_events(batch, origin, cursor, events);
     scanned = batch.last_position();
     return outcome && events.size() < limit;

@@ -192,6 +192,7 @@ TEST_F(Retention, ArchivedSegmentsCanBePutBack) {
     ASSERT_EQ(std::system(("zstd -q -d '" + name + "' -o '" + segment + "'").c_str()), 0);
   }
   EXPECT_GT(number(verify(), "first"), 1U) << "before the base they are no part of the log";
+  flip("data/wal/base", 50);
   fs::remove(path("data/wal/base"));
   EXPECT_EQ(verify(), whole);
   remove_state();

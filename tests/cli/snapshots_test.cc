@@ -28,7 +28,7 @@ TEST_F(Retention, WhatIsWrongInTheProjectionsIsFoundAfterTheLogIsRetired) {
     expect_state_is_the_fold();
   }
   EXPECT_EQ(names_in("data/snapshots", ".json").size(), 2U);
-  EXPECT_EQ(files_of("data/snapshots").size(), 4U) << "nothing else is left there";
+  EXPECT_EQ(files_of("data/snapshots").size(), 6U) << "nothing else is left there";
 }
 
 TEST_F(Retention, NothingIsRetiredOnFewerThanTwoGoodSnapshots) {
@@ -83,7 +83,7 @@ class RetentionBesideTroubledSnapshots : public Retention {
     const auto now = names_in("data/snapshots", ".json");
     ASSERT_EQ(now.size(), 2U);
     EXPECT_GT(now.back(), manifests_.back());
-    EXPECT_EQ(files_of("data/snapshots").size(), 4U);
+    EXPECT_EQ(files_of("data/snapshots").size(), 6U);
     expect_state_is_the_fold();
   }
 
@@ -107,12 +107,14 @@ TEST_F(RetentionBesideTroubledSnapshots, OneThatCannotBeReadNowIsNotRemoved) {
 
 TEST_F(RetentionBesideTroubledSnapshots, ADamagedOneIsRemovedOnlyOnceThereIsANewOne) {
   flip(fs::relative(newest_, path(".")), 9'000);
-  fs::create_directory(path("data/snapshots/unfinished.json"));  // so none can be finished
+  const std::string last = std::to_string(last_position("data"));
+  const std::string manifest = "data/snapshots/" + std::string(20 - last.size(), '0') + last + ".json.new";
+  fs::create_directory(path(manifest));  // so none can be finished
   const Ended refused = run({"wal", "retain", "--data", "data", "--older-than", "0s"});
   EXPECT_EQ(refused.code, 1) << refused.out;
-  EXPECT_THAT(refused.err, HasSubstr("unfinished.json"));
+  EXPECT_THAT(refused.err, HasSubstr(manifest));
   expect_all_is_kept();
-  fs::remove(path("data/snapshots/unfinished.json"));
+  fs::remove(path(manifest));
   expect_that_it_goes_on();
   EXPECT_FALSE(fs::exists(newest_));
 }

@@ -5,9 +5,12 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <list>
 
 #include "app/local_store.h"
+#include "app/snapshots.h"
 #include "crash/torture_intents.h"
+#include "crash/whole_log.h"
 
 namespace symphainy::tests {
 namespace {
@@ -112,42 +115,42 @@ std::map<public_works::StreamName, std::vector<std::string>> read_streams(const 
   return streams;
 }
 
-class LocalCase final : public CaseFiles {
+// Read only, and not through StoreReader, which would bring the projections up to date.
+class OpenedStore {
  public:
-  explicit LocalCase(const std::string& directory) {
-    const app::DataDirectory data{directory + "/data"};
-    evidence_.history = read_history(directory + "/history", cut_lines_);
-    evidence_.ledger = read_ledger(directory + "/ledger.ndjson", cut_lines_);
-    cut_lines_ += for_each_line(directory + "/ends.ndjson", [this](const Json& line) {
-      evidence_.ends_seen.push_back({number(line, "position"), text(line, "store_hash")});
-    });
-    evidence_.noting_types = noting_intent_types();
-    evidence_.publisher = app::kNdjsonPublisher;
-    evidence_.streams = read_streams(data.events());
-    open_store(data);
+  OpenedStore(const std::string& data, const std::string& archive) {
+    const app::DataDirectory directory{data};
+    streams_ = read_streams(directory.events());
+    open(directory, archive);
   }
-  const Evidence& evidence() const override { return evidence_; }
-  const std::vector<Violation>& not_opened() const override { return not_opened_; }
-  std::size_t cut_lines() const override { return cut_lines_; }
+
+  void add_to(Evidence& evidence) const {
+    evidence.log = log_.get();
+    evidence.state = state_.get();
+    evidence.lineage = state_.get();
+    evidence.artifacts = artifacts_.get();
+    evidence.publisher = app::kNdjsonPublisher;
+    evidence.streams = streams_;
+  }
+  const std::vector<Violation>& not_opened() const { return not_opened_; }
+  const WholeLog* log() const { return log_.get(); }
+  std::uint64_t newest_snapshot() const { return newest_snapshot_; }
 
  private:
-  // Read only, and not through StoreReader, which would bring the projections up to date.
-  void open_store(const app::DataDirectory& data) {
-    using namespace public_works;  // NOLINT(google-build-using-namespace): the adapters
-    auto log = SegmentLog::open(files_, clock_, random_, {.directory = data.wal(), .read_only = true});
+  void open(const app::DataDirectory& directory, const std::string& archive) {
+    auto log = WholeLog::open(files_, clock_, random_, directory.wal(), archive);
     if (!log) return not_opened("I10", "the log does not open: " + log.error().message);
     log_ = *std::move(log);
-    evidence_.log = log_.get();
-    auto state =
-        SqliteStateStore::open(data.state(), SqliteStateStore::Mode::read_only, app::state_origin(log_->identity()));
+    using namespace public_works;  // NOLINT(google-build-using-namespace): the adapters
+    auto state = SqliteStateStore::open(directory.state(), SqliteStateStore::Mode::read_only,
+                                        app::state_origin(log_->identity()));
     if (!state) return not_opened("I11", "the projections do not open: " + state.error().message);
     state_ = *std::move(state);
-    evidence_.state = state_.get();
-    evidence_.lineage = state_.get();
-    auto artifacts = FilesystemArtifactStore::open(files_, data.artifacts(), ArtifactAccess::read_only);
+    auto artifacts = FilesystemArtifactStore::open(files_, directory.artifacts(), ArtifactAccess::read_only);
     if (!artifacts) return not_opened("I4", "the artifacts do not open: " + artifacts.error().message);
     artifacts_ = *std::move(artifacts);
-    evidence_.artifacts = artifacts_.get();
+    const auto snapshots = app::Snapshots(files_, directory).list(*log_);
+    if (snapshots && !snapshots->empty()) newest_snapshot_ = snapshots->front().position;
   }
   void not_opened(std::string invariant, std::string what) {
     not_opened_.push_back({std::move(invariant), std::move(what)});
@@ -156,11 +159,50 @@ class LocalCase final : public CaseFiles {
   public_works::PosixFileSystem files_;
   public_works::SystemClock clock_;
   public_works::SystemRandom random_;
-  std::unique_ptr<public_works::SegmentLog> log_;
+  std::unique_ptr<WholeLog> log_;
   std::unique_ptr<public_works::SqliteStateStore> state_;
   std::unique_ptr<public_works::FilesystemArtifactStore> artifacts_;
-  Evidence evidence_;
+  std::map<public_works::StreamName, std::vector<std::string>> streams_;
+  std::uint64_t newest_snapshot_ = 0;
   std::vector<Violation> not_opened_;
+};
+
+class LocalCase final : public CaseFiles {
+ public:
+  explicit LocalCase(const std::string& directory) : store_(directory + "/data", directory + "/archive") {
+    evidence_.history = read_history(directory + "/history", cut_lines_);
+    evidence_.ledger = read_ledger(directory + "/ledger.ndjson", cut_lines_);
+    evidence_.noting_types = noting_intent_types();
+    const Evidence seen = evidence_;
+    store_.add_to(evidence_);
+    cut_lines_ += for_each_line(directory + "/ends.ndjson", [this](const Json& line) {
+      evidence_.ends_seen.push_back({number(line, "position"), text(line, "store_hash")});
+    });
+    for (const char* name : {"restored", "repaired"}) {
+      if (std::filesystem::exists(directory + "/" + name)) open_copy(directory, name, seen);
+    }
+  }
+  const Evidence& evidence() const override { return evidence_; }
+  const std::vector<Violation>& not_opened() const override { return store_.not_opened(); }
+  std::size_t cut_lines() const override { return cut_lines_; }
+  std::size_t retired_segments() const override {
+    return store_.log() == nullptr ? 0 : store_.log()->retired_segments();
+  }
+  std::uint64_t newest_snapshot() const override { return store_.newest_snapshot(); }
+  const std::vector<Copy>& copies() const override { return copies_; }
+
+ private:
+  // Made when the clients had heard everything, so it holds what they saw too.
+  void open_copy(const std::string& directory, const char* name, const Evidence& seen) {
+    const OpenedStore& store = opened_copies_.emplace_back(directory + "/" + name, directory + "/archive");
+    Copy& copy = copies_.emplace_back(name, seen, store.not_opened());
+    store.add_to(copy.evidence);
+  }
+
+  const OpenedStore store_;
+  std::list<OpenedStore> opened_copies_;
+  std::vector<Copy> copies_;
+  Evidence evidence_;
   std::size_t cut_lines_ = 0;
 };
 

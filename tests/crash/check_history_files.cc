@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Holds what runs left (case_files.h) against the invariants: one line of JSON for each case, {"case", "violations":
 // [{"invariant", "what"}...], "history", "acknowledged", "unknown", "ledger", "executions", "again", "events",
-// "position", "outcome"?}. Exit 0: no violation; 1: some; 2: unreadable.
+// "position", "retired_segments", "snapshot", "outcome"?}. Copies of the store are judged with it; their names stand
+// before what is wrong with them, and their outcomes are "NAME" in its own. Exit 0: no violation; 1: some; 2:
+// unreadable.
 //
 //   check_history_files [--quiescent] [--outcome] CASE...
 //
@@ -116,6 +118,22 @@ struct Options {
   bool outcome = false;
 };
 
+LogFacts facts_of(const Evidence& evidence) {
+  std::vector<Violation> told_already;
+  return read_log(*evidence.log, std::numeric_limits<std::uint64_t>::max(), told_already);
+}
+
+void check_copy(const CaseFiles::Copy& copy, const Options& options, std::vector<Violation>& violations, Json& report) {
+  std::vector<Violation> found = copy.not_opened;
+  Evidence evidence = copy.evidence;
+  evidence.faults_stopped = options.quiescent;
+  if (evidence.log != nullptr) {
+    std::ranges::copy(check_history(evidence), std::back_inserter(found));
+    if (options.outcome) report["outcome"][copy.name] = outcome_of(facts_of(evidence));
+  }
+  for (Violation& violation : found) violations.push_back({violation.invariant, copy.name + ": " + violation.what});
+}
+
 Result<Json> check_case(const std::string& directory, const Options& options) {
   const auto files = CaseFiles::open(directory);
   Evidence evidence = files->evidence();
@@ -125,10 +143,12 @@ Result<Json> check_case(const std::string& directory, const Options& options) {
   count_history(evidence, report);
   if (evidence.log != nullptr) {
     std::ranges::copy(check_history(evidence), std::back_inserter(violations));
-    std::vector<Violation> told_already;
-    const LogFacts facts = read_log(*evidence.log, std::numeric_limits<std::uint64_t>::max(), told_already);
+    const LogFacts facts = facts_of(evidence);
     count_log(facts, report);
+    report["retired_segments"] = files->retired_segments();
+    report["snapshot"] = files->newest_snapshot();
     if (options.outcome) report["outcome"] = outcome_of(facts);
+    for (const CaseFiles::Copy& copy : files->copies()) check_copy(copy, options, violations, report);
     if (facts.last_position > 0) {
       const LogEnd end{facts.last_position, facts.batch_ends.at(facts.last_position)};
       if (const auto noted = note_log_end(directory, end); !noted) return std::unexpected(noted.error());

@@ -34,6 +34,11 @@ class CrashScripts(unittest.TestCase):
         [(_, _, what)] = crash_points.unproved(source, {"first": 1})
         self.assertIn('CRASH_POINT("second")', what)
 
+    def test_a_step_has_its_points_under_each_name_that_it_is_given(self):
+        source = self.source('CRASH_POINT_OF(step, "-before");\n CRASH_POINT_OF(step, "-after");\n'
+                             'f(path, CRASH_STEP("one"));\n g(CRASH_STEP("two"));\n')
+        self.assertEqual(crash_points.points_in(source), {"one-before", "one-after", "two-before", "two-after"})
+
     def test_the_list_of_planted_bugs_is_held_to_the_source(self):
         source = self.source('if (PLANTED_BUG("one")) return;\n')
         self.assertEqual(planted_bugs_test.disagreements({"one": "kill"}, planted_bugs_test.planted(source)), [])
@@ -43,7 +48,7 @@ class CrashScripts(unittest.TestCase):
     def test_a_torture_that_acknowledged_or_killed_too_little_is_a_failure(self):
         torture = Torture(None, self.directory, "seed", 100, None)
         torture.count.update({"acknowledged": 10_000, "unknown": 1_000, "kills": 100, "killed in recovery": 20,
-                              "again": 50})
+                              "again": 50, "retired_segments": 50, "new snapshots": 20})
         self.assertEqual(torture.proved_too_little(), [])
         for what in list(torture.count):
             enough, torture.count[what] = torture.count[what], 0
@@ -63,6 +68,19 @@ class CrashScripts(unittest.TestCase):
             [(_, kind, what)] = crash_points.judge(driver, expected | {part: None}, [("other", other, True)])
             self.assertEqual(kind, "comparison")
             self.assertTrue(what.startswith(part), what)
+
+    def test_what_is_wrong_with_the_archive_or_a_copy_is_a_violation(self):
+        programs = Programs(PROGRAMS)
+        driver = crash_points.Driver(programs, self.directory, None)
+        case = driver.learn(driver.learn(None)[1], "keep")[1]
+        self.assertEqual(programs.check([case], "--quiescent")[0]["violations"], [])
+        for number, (pattern, found) in enumerate({"archive/*/*.zst": "does not open",
+                                                   "restored/artifacts/sha256/*/*": "restored: artifact",
+                                                   "repaired/events/acme/files.ndjson": "repaired: acme/files"}.items()):
+            other = Case(shutil.copytree(case.directory, self.directory / f"without-{number}"))
+            sorted(other.directory.glob(pattern))[0].unlink()
+            complaints = programs.check([other], "--quiescent")[0]["violations"]
+            self.assertTrue(any(found in v["what"] for v in complaints), complaints)
 
     def test_history_that_the_store_contradicts_is_a_violation(self):
         programs = Programs(PROGRAMS)

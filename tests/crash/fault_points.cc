@@ -60,6 +60,10 @@ void reach_crash_point(std::string_view name) {
   if (name == plan.point && ++hits == plan.hit) static_cast<void>(::raise(SIGKILL));
 }
 
+void reach_crash_point(CrashStep step, std::string_view point) {
+  reach_crash_point(std::string(step.name).append(point));
+}
+
 bool has_planted_bug(std::string_view name) {
   return planted().contains(name);
 }

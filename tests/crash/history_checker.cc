@@ -28,6 +28,7 @@ class HistoryCheck {
     check_bindings();
     for (const ClientOperation& operation : evidence_.history) {
       if (operation.outcome == Outcome::acknowledged) check_acknowledged(operation);
+      if (operation.outcome == Outcome::retired) check_retired(operation);
     }
     check_refused();
     check_ledger();
@@ -49,6 +50,7 @@ class HistoryCheck {
   void check_acknowledged(const ClientOperation& operation);
   void check_answer(const ClientOperation& operation, const ExecutionFact& execution);
   void check_body(const ClientOperation& operation, const ExecutionFact& execution);
+  void check_retired(const ClientOperation& operation);
   void check_refused();
   void check_ledger();
   void check_ledger_entry(const LedgerEntry& entry);
@@ -163,6 +165,17 @@ void HistoryCheck::check_body(const ClientOperation& operation, const ExecutionF
   }
   broken(own ? "I1" : "I3", fmt::format("{}: execution {} has another body: {} {}", named(operation), row.execution_id,
                                         row.intent_type, execution.parameters.substr(0, 200)));
+}
+
+// Whoever is told so will not ask again: it must have ended.
+void HistoryCheck::check_retired(const ClientOperation& operation) {
+  const auto ended = [this](const auto& bindings, const LogFacts::Named& name) {
+    const auto found = bindings.find(name);
+    return found != bindings.end() && facts_.executions.at(found->second.front()).row.ended_position != 0;
+  };
+  if (!operation.idempotency_key.empty() && ended(facts_.by_key, {operation.tenant, operation.idempotency_key})) return;
+  if (ended(facts_.by_intent, {operation.tenant, operation.intent_id})) return;
+  broken("I1", named(operation) + ": answered that its history is retired, but no such execution has ended");
 }
 
 // I2: what was refused is absent, unless somebody else submitted the same.

@@ -29,6 +29,7 @@ struct ClientOperation {
     acknowledged,  ///< an ExecutionResult came back (failed and rejected are results)
     refused,       ///< an error that promises that nothing happened
     unknown,       ///< no answer, or an error that says unknown or stopped
+    retired,       ///< history_retired: it has ended, and how is not told any more
   };
   std::string client;
   std::string tenant;

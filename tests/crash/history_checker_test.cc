@@ -89,6 +89,14 @@ TEST(HistoryChecker, I1ItsEndIsNotInTheLog) {
   EXPECT_EQ(story.broken(), Broken{"I1"});
 }
 
+TEST(HistoryChecker, I1WhatIsSaidToBeRetiredHasNotEnded) {
+  Story story;
+  story.operation("intent-a").outcome = ClientOperation::Outcome::retired;
+  EXPECT_EQ(story.broken(), Broken{}) << "it has ended";
+  story.operation("intent-o").outcome = ClientOperation::Outcome::retired;
+  EXPECT_EQ(story.broken(), Broken{"I1"}) << "there is no such execution";
+}
+
 TEST(HistoryChecker, I2AnAcceptanceIsOnlyPartlyThere) {
   Story story;
   story.remove('b', RecordType::execution_created);

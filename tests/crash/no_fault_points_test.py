@@ -5,13 +5,16 @@
 import sys
 from pathlib import Path
 
-from crash_points import points_in
+from crash_points import names_in
 from planted_bugs_test import planted
+
+
+MACROS = ("CRASH_POINT", "CRASH_STEP", "CRASH_POINT_OF")
 
 
 def main():
     program, node, source = (Path(a) for a in sys.argv[1:])
-    names = sorted(points_in(source) | planted(source))
+    names = sorted(planted(source).union(*(names_in(source, macro) for macro in MACROS)))
     marks = [b"SYMPHAINY_CRASH_AT", b"SYMPHAINY_PLANTED_BUG", b"reach_crash_point", b"has_planted_bug",
              *(name.encode() for name in names)]
     program_bytes, node_bytes = program.read_bytes(), node.read_bytes()

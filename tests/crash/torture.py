@@ -26,12 +26,16 @@ CLIENTS = 4
 ROUNDS_PER_CHECK = 5
 CHECKS_PER_STORE = 4
 PATIENCE_S = 120
+RETIREMENT_S = 15   # three of the node's rounds
+SEGMENTS_KEPT = 2   # by its policy
 EARLY_EVERY = 2     # so many rounds, one is killed before the time is over that recovery takes
 # Less than this proves nothing.
 ACKNOWLEDGED_PER_ROUND = 5
 UNKNOWN_PER_ROUND = 2
 RECOVERIES_KILLED = 0.1   # of all rounds
 TAKEN_UP_AGAIN = 0.2      # executions with a second attempt, for each round
+RETIRED_PER_ROUND = 0.1   # segments; each store waits for one
+SNAPSHOTS = 0.5           # of all checks that find a newer one than the check before
 
 
 class Torture:
@@ -91,7 +95,17 @@ class Torture:
         for pid in clients:
             os.kill(pid, signal.SIGTERM)
         answered = self.wait_for(clients, node)
+        self.wait_for_retirement(node)
         return stop(node) == 0 and answered
+
+    def wait_for_retirement(self, node):
+        """Once for each store: every other node was killed, perhaps before it had come so far."""
+        log = self.case.directory / "data/wal"
+        give_up = time.monotonic() + RETIREMENT_S
+        while not (log / "base").exists() and len(list(log.glob("*.seg"))) > SEGMENTS_KEPT:
+            if node.poll() is not None or time.monotonic() > give_up:
+                return
+            sleep_ms(20)
 
     @staticmethod
     def wait_for(clients, node):
@@ -109,10 +123,13 @@ class Torture:
 
     def check(self, *options):
         report = self.programs.check([self.case], *options)[0]
-        for what in ("history", "acknowledged", "unknown", "executions", "again", "events", "ledger", "cut_lines"):
+        for what in ("history", "acknowledged", "unknown", "executions", "again", "events", "ledger", "cut_lines",
+                     "retired_segments"):
             self.count[what] += report.get(what, 0) - self.counted_before[what]
             self.counted_before[what] = report.get(what, 0)
         self.count["checks"] += 1
+        self.count["new snapshots"] += report.get("snapshot", 0) > self.counted_before["snapshot"]
+        self.counted_before["snapshot"] = report.get("snapshot", 0)
         return report["violations"]
 
     def run(self):
@@ -131,7 +148,8 @@ class Torture:
 
     def proved_too_little(self):
         floors = {"acknowledged": ACKNOWLEDGED_PER_ROUND, "unknown": UNKNOWN_PER_ROUND, "kills": 1,
-                  "killed in recovery": RECOVERIES_KILLED, "again": TAKEN_UP_AGAIN}
+                  "killed in recovery": RECOVERIES_KILLED, "again": TAKEN_UP_AGAIN,
+                  "retired_segments": RETIRED_PER_ROUND, "new snapshots": SNAPSHOTS / ROUNDS_PER_CHECK}
         return [f"{what}: {self.count[what]}, at least {floor * self.rounds:.0f} are needed"
                 for what, floor in floors.items() if self.count[what] < int(floor * self.rounds)]
 

@@ -4,6 +4,8 @@
 //
 //   torture_node CASE serve        takes {"op", "intent"} lines on the socket CASE/socket until SIGTERM, then closes
 //   torture_node CASE work FILE    runs FILE's intents one after another, history in CASE/history/work.ndjson; closes
+//   torture_node CASE keep FILE    the same, but opens, closes and retires what it can for each; then makes the copies
+//                                  (torture_keeping.h)
 //
 // Prints "ready" once everything unfinished is resumed. Exit 0: drained and closed without an error.
 #include <atomic>
@@ -12,6 +14,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fstream>
+#include <functional>
 #include <list>
 #include <mutex>
 #include <sys/prctl.h>
@@ -19,17 +22,21 @@
 #include <sys/un.h>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 #include "symphainy/runtime.h"
 
 #include "base/digest.h"
 #include "base/try.h"
 #include "crash/torture_intents.h"
+#include "crash/torture_keeping.h"
 
 namespace symphainy::tests {
 namespace {
 
 constexpr std::size_t kSegmentBytes = 64 * 1024;  // so that segments change all the time
+constexpr std::uint64_t kRetainBytes = 2 * kSegmentBytes;
+constexpr std::uint64_t kSnapshotEvery = 200;  // records; few, so that both are under way at every kill
 
 // What a client may conclude: "ok", "fail" (nothing happened), or "unknown".
 Json answer_to(const Json& op, const Result<ExecutionResult>& result) {
@@ -142,14 +149,13 @@ void serve(Runtime& runtime, const std::string& directory) {
   server.stop();
 }
 
-void work(Runtime& runtime, const std::string& directory, const std::string& file) {
+void work(Runtime& runtime, const std::string& directory, const std::vector<std::string>& intents) {
   const int history =
       ::open((directory + "/history/work.ndjson").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   CHECK(history >= 0 && write_all(history, "\n"));  // the line before may be cut short
-  std::ifstream intents(file);
-  std::int64_t number = 0;
-  for (std::string line; std::getline(intents, line); ++number) {
-    const Json op(fmt::format("{}-{}", ::getpid(), number));
+  static std::int64_t number = 0;
+  for (const std::string& line : intents) {
+    const Json op(fmt::format("{}-{}", ::getpid(), number++));
     const Json intent = Json::parse(line).value();
     const Json invoke = Json::object({{"client", "work"}, {"intent", intent}, {"op", op}, {"type", "invoke"}});
     CHECK(write_all(history, invoke.dump() + "\n"));
@@ -164,31 +170,48 @@ void work(Runtime& runtime, const std::string& directory, const std::string& fil
   ::close(history);
 }
 
-int fail_with(const char* what, const Error& error) {
-  fmt::print(stderr, "torture_node: {}: {}: {}\n", what, error.name(), error.message);
-  return 1;
+std::vector<std::string> lines_of(const std::string& file) {
+  std::vector<std::string> lines;
+  std::ifstream stream(file);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
 }
 
-int run(int argc, char** argv) {
-  const std::string directory = argv[1];
+Result<void> with_node(const RuntimeOptions& options, const Ledger& ledger, const std::function<void(Runtime&)>& use) {
+  TRY(const auto runtime, Runtime::open(options));
+  TRY(runtime->register_service(make_torture_service(ledger)));
+  TRY(runtime->resume());
+  use(*runtime);
+  return runtime->close();
+}
+
+Result<void> keep(const KeptCase& kept, RuntimeOptions options, const Ledger& ledger, const std::string& file) {
+  for (const std::string& intent : lines_of(file)) {
+    TRY(with_node(options, ledger, [&](Runtime& runtime) { work(runtime, kept.directory, {intent}); }));
+    TRY(retain(kept, options));
+  }
+  return make_copies(kept, [&](const std::string& data) {
+    options.data_directory = data;
+    return with_node(options, ledger, [](Runtime&) {});
+  });
+}
+
+Result<void> run(std::string_view mode, const std::string& directory, const std::string& file) {
+  const KeptCase kept{directory};
   const Ledger ledger(directory + "/ledger.ndjson");
   RuntimeOptions options;
-  options.data_directory = directory + "/data";
+  options.data_directory = kept.data();
   options.segment_bytes = kSegmentBytes;
-  auto runtime = Runtime::open(options);
-  if (!runtime) return fail_with("open", runtime.error());
-  if (const auto known = (*runtime)->register_service(make_torture_service(ledger)); !known) {
-    return fail_with("register", known.error());
+  if (mode == "keep") return keep(kept, options, ledger, file);
+  if (mode == "serve") {
+    options.log_retention.retain_bytes = kRetainBytes;
+    options.log_retention.snapshot_every = kSnapshotEvery;
+    options.log_retention.archive = kept.archive();
   }
-  if (const auto resumed = (*runtime)->resume(); !resumed) return fail_with("resume", resumed.error());
-  CHECK(write_all(STDOUT_FILENO, "ready\n"));
-  if (argc == 4) {
-    work(**runtime, directory, argv[3]);
-  } else {
-    serve(**runtime, directory);
-  }
-  if (const auto closed = (*runtime)->close(); !closed) return fail_with("close", closed.error());
-  return 0;
+  return with_node(options, ledger, [&](Runtime& runtime) {
+    CHECK(write_all(STDOUT_FILENO, "ready\n"));
+    mode == "serve" ? serve(runtime, directory) : work(runtime, directory, lines_of(file));
+  });
 }
 
 }  // namespace
@@ -196,8 +219,8 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   const std::string_view mode = argc > 2 ? argv[2] : "";
-  if (!((mode == "serve" && argc == 3) || (mode == "work" && argc == 4))) {
-    fmt::print(stderr, "usage: torture_node CASE serve | torture_node CASE work FILE\n");
+  if (!((mode == "serve" && argc == 3) || ((mode == "work" || mode == "keep") && argc == 4))) {
+    fmt::print(stderr, "usage: torture_node CASE serve | torture_node CASE work FILE | torture_node CASE keep FILE\n");
     return 2;
   }
   // Before any thread is started: it is taken by sigwait().
@@ -207,5 +230,8 @@ int main(int argc, char** argv) {
   ::pthread_sigmask(SIG_BLOCK, &stop, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // not to go on for ever when its script was ended
-  return symphainy::tests::run(argc, argv);
+  const auto done = symphainy::tests::run(mode, argv[1], argc == 4 ? argv[3] : "");
+  if (done) return 0;
+  fmt::print(stderr, "torture_node {}: {}: {}\n", mode, done.error().name(), done.error().message);
+  return 1;
 }

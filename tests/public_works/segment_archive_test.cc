@@ -2,6 +2,8 @@
 // What goes into the archive comes out again, byte for byte, and nothing else is taken for it.
 #include "public_works/adapters/segment_log/segment_archive.h"
 
+#include "public_works/adapters/segment_log/archived_beginning.h"
+#include "public_works/adapters/segment_log/log_copy.h"
 #include "public_works/adapters/segment_log/zstd_stream.h"
 #include "segment_log_fixture.h"
 
@@ -132,7 +134,8 @@ TEST(SegmentArchive, JoinedToTheLogGivesTheProofFromItsFirstPosition) {
     base = writer.log().first_position() - 1;
     ASSERT_TRUE(writer.log().close());
   }
-  ArchivedLogFiles joined(stored.files, kDirectory, archive, base);
+  const auto beginning = ArchivedBeginning::find(stored.files, kArchive, stored.log, {}, base).value();
+  ArchivedLogFiles joined(stored.files, kDirectory, beginning, base);
   head = read_durable_head(stored.files, kDirectory).value();
   for (const std::size_t threads : {1, 3}) {
     ScanOptions how;
@@ -144,9 +147,80 @@ TEST(SegmentArchive, JoinedToTheLogGivesTheProofFromItsFirstPosition) {
     EXPECT_EQ(scan.chain.store_hash(), whole.chain.store_hash());
   }
   ASSERT_TRUE(stored.files.remove(archive.directory() + "/" + stored.names[1] + ".zst"));
-  const LogScan gap = scan_log(joined, kDirectory, head).value();
+  const auto with_gap = ArchivedBeginning::find(stored.files, kArchive, stored.log, {}, base).value();
+  ArchivedLogFiles joined_with_gap(stored.files, kDirectory, with_gap, base);
+  const LogScan gap = scan_log(joined_with_gap, kDirectory, head).value();
   ASSERT_TRUE(gap.damage);
   EXPECT_THAT(gap.damage->segment, EndsWith(stored.names[2]));
+}
+
+/// A copy of the stored log's records behind a batch in the middle of its second segment, on a timeline of its own.
+struct Forked : Stored {
+  const std::string copy = "/copy";
+  LogIdentity own = log;
+  LogBase base;
+
+  Forked() {
+    for (const std::string& name : names) CHECK(archive().add(kDirectory + "/" + name));
+    const std::uint64_t first = *parse_segment_name(names[1]);
+    const std::uint64_t end = *parse_segment_name(names[2]) - 1;
+    base.log = log;
+    FollowOptions how;
+    how.store = log.store;
+    for (const std::string& name : {names[0], names[1]})
+      CHECK(move_behind(files, kDirectory + "/" + name, base, first + (end - first) / 2));
+    CHECK(base.chain.position() > first && base.chain.position() < end);
+    own.timeline.bytes[0] ^= 1;
+    LogCopier copier(files, copy, own);
+    CHECK(copier.begin_behind(base));
+    how.begin = base.chain;
+    CHECK(follow_log(files, kDirectory, how, [&](const FollowedBatch& next) { return copier.add(next); }));
+    CHECK(copier.finish());
+  }
+  LogScan joined(const std::vector<SharedTimeline>& earlier) {
+    const std::uint64_t position = base.chain.position();
+    const auto beginning = ArchivedBeginning::find(files, kArchive, own, earlier, position).value();
+    ArchivedLogFiles all(files, copy, beginning, position);
+    KnownHead head = read_durable_head(files, copy).value();
+    return scan_log(all, copy, head).value();
+  }
+};
+
+TEST(ArchivedBeginning, IsThatOfTheTimelinesThatALogComesFromAsFarAsItSharesThem) {
+  Forked forked;
+  KnownHead head = read_durable_head(forked.files, kDirectory).value();
+  const LogScan whole = scan_log(forked.files, kDirectory, head).value();
+  const LogScan joined = forked.joined({{forked.log.timeline, whole.chain.position()}});
+  ASSERT_FALSE(joined.damage) << joined.damage->reason;
+  EXPECT_EQ(joined.segments.front().first_position, 1U);
+  EXPECT_EQ(joined.chain.store_hash(), whole.chain.store_hash());
+  EXPECT_EQ(joined.chain.tenants().size(), whole.chain.tenants().size());
+
+  base::Uuid unknown = forked.own.timeline;
+  unknown.bytes[1] ^= 1;
+  const LogScan again = forked.joined({{forked.log.timeline, whole.chain.position()}, {unknown, 1}});
+  EXPECT_FALSE(again.damage) << "a timeline in between of which nothing was archived";
+  EXPECT_TRUE(forked.joined({}).damage) << "of a timeline that it does not come from nothing is taken";
+  const LogScan less = forked.joined({{forked.log.timeline, forked.base.chain.position() - 1}});
+  ASSERT_TRUE(less.damage) << "nor what it does not share";
+  EXPECT_EQ(less.damage->segment, forked.copy + "/" + segment_name(forked.base.chain.position() + 1));
+}
+
+TEST(ArchivedBeginning, OfAnotherTimelineThanItsPlaceSaysIsRefused) {
+  Forked forked;
+  LogIdentity misplaced = forked.log;
+  misplaced.timeline.bytes[2] ^= 1;
+  const std::string place = kArchive + "/" + misplaced.timeline.text();
+  ASSERT_TRUE(forked.files.create_directories(place));
+  const std::string name = forked.names[0] + ".zst";
+  ASSERT_TRUE(forked.files.rename(kArchive + "/" + forked.log.timeline.text() + "/" + name, place + "/" + name));
+  const auto beginning =
+      ArchivedBeginning::find(forked.files, kArchive, forked.own, {{misplaced.timeline, 1'000}}, 1'000).value();
+  ASSERT_THAT(beginning.names(), ElementsAre(forked.names[0]));
+  const auto read = beginning.read(forked.names[0]);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().reason, "archive_damaged");
+  EXPECT_THAT(read.error().message, HasSubstr(place + "/" + name));
 }
 
 TEST(ZstdStream, KeepsEverySizeOfContent) {

@@ -522,6 +522,19 @@ TEST_F(Outbox, GoesOnAfterARestoreThatWasRetired) {
   EXPECT_THAT(published("content"), ElementsAre("content-1", "content-2"));
 }
 
+TEST_F(Outbox, GoesOnWhenTheLogWasRetiredUpToBehindItsCursor) {
+  const std::uint64_t cursor = queue({"content"});
+  publish_as(pending(0, 1)[0], {});
+  restore();  // a record that nobody publishes
+  queue({"content"});
+  RetiredLog retired(log_, cursor + 2, "");
+  const auto outcome =
+      TransactionalOutbox("test", publisher_, retired, relay_, clock_, origin(), cursor, [](auto&&...) {
+      }).publish_events();
+  ASSERT_TRUE(outcome) << outcome.error().message;
+  EXPECT_EQ(published("content").size(), 2U);
+}
+
 TEST_F(Outbox, RefusesWhatARestoredTimelinePublishedBehindTheRestore) {
   const std::uint64_t cursor = queue({"content"});
   const std::string earlier = restore();

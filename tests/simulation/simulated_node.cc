@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulation/simulated_node.h"
 
+#include <fmt/format.h>
+
 #include "base/try.h"
 
 namespace symphainy::simulation {
@@ -13,6 +15,20 @@ void ProjectionHistory::fall_back(Simulator& simulator, bool machine_failed) {
   const std::size_t lost =
       simulator.one_in(8) ? applied.size() : simulator.below(std::min<std::size_t>(applied.size(), 6) + 1);
   applied.resize(applied.size() - lost);
+}
+
+Result<bool> ProjectionHistory::go_on_with(const public_works::EventLog& log, const ProjectionSnapshots& snapshots) {
+  const std::uint64_t reached = applied.empty() ? 0 : applied.back().position;
+  if (!applied.empty() && reached + 1 >= log.first_position()) return false;
+  TRY(const auto known, snapshots.good());
+  if (known.empty() && log.first_position() > 1) {
+    return fail(ErrorCode::conflict,
+                fmt::format("the log begins at {}, the projections end at {}, and there is no snapshot",
+                            log.first_position(), reached));
+  }
+  if (known.empty()) return false;
+  applied = snapshots.content(known.front());
+  return true;
 }
 
 class SimulatedNode::FallibleStateStore final : public public_works::MemoryStateStore {
@@ -74,7 +90,8 @@ SimulatedNode::~SimulatedNode() {
 
 Result<std::unique_ptr<SimulatedNode>> SimulatedNode::open(Simulator& simulator, SimulatedFileSystem& files,
                                                            const Executors& executors, ProjectionHistory& projections,
-                                                           const Outages& outages, const RuntimeOptions& options) {
+                                                           const ProjectionSnapshots& snapshots, const Outages& outages,
+                                                           const RuntimeOptions& options) {
   std::unique_ptr<SimulatedNode> node(new SimulatedNode());
   node->random_ = std::make_unique<public_works::SeededRandom>(simulator.below(UINT64_MAX));
   TRY(node->log_, public_works::SegmentLog::open(files, simulator.clock(), *node->random_,
@@ -82,6 +99,7 @@ Result<std::unique_ptr<SimulatedNode>> SimulatedNode::open(Simulator& simulator,
                                                   .segment_bytes = options.segment_bytes,
                                                   .writer = &executors.log_writer,
                                                   .background = &executors.log_background}));
+  TRY(node->began_with_a_snapshot_, projections.go_on_with(*node->log_, snapshots));
   node->state_ = std::make_unique<FallibleStateStore>(files, projections, outages);
   TRY(node->artifacts_,
       public_works::FilesystemArtifactStore::open(files, kArtifacts, public_works::ArtifactAccess::read_write));

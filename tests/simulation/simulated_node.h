@@ -16,6 +16,7 @@
 #include "public_works/adapters/segment_log/segment_log.h"
 #include "runtime/runtime_node.h"
 #include "simulation/simulated_file_system.h"
+#include "simulation/simulated_retention.h"
 #include "simulation/simulator.h"
 
 namespace symphainy::simulation {
@@ -37,6 +38,9 @@ class ProjectionHistory {
  public:
   /// What is there when a process starts: everything, or (a machine failed) only what was applied before some moment.
   void fall_back(Simulator& simulator, bool machine_failed);
+  /// As src/app/local_store.cc does: those that are gone, or end before the log begins, go on from the newest good
+  /// snapshot. True when they do. conflict when there is none and the log's beginning is retired.
+  [[nodiscard]] Result<bool> go_on_with(const public_works::EventLog& log, const ProjectionSnapshots& snapshots);
   std::vector<public_works::StateChanges> applied;
 };
 
@@ -51,15 +55,16 @@ class SimulatedNode {
     public_works::Executor& log_background;
   };
 
-  [[nodiscard]] static Result<std::unique_ptr<SimulatedNode>> open(Simulator& simulator, SimulatedFileSystem& files,
-                                                                   const Executors& executors,
-                                                                   ProjectionHistory& projections,
-                                                                   const Outages& outages,
-                                                                   const RuntimeOptions& options);
+  [[nodiscard]] static Result<std::unique_ptr<SimulatedNode>> open(
+      Simulator& simulator, SimulatedFileSystem& files, const Executors& executors, ProjectionHistory& projections,
+      const ProjectionSnapshots& snapshots, const Outages& outages, const RuntimeOptions& options);
   ~SimulatedNode();
 
   [[nodiscard]] runtime::RuntimeNode& runtime() noexcept { return *node_; }
+  [[nodiscard]] public_works::SegmentLog& log() noexcept { return *log_; }
   [[nodiscard]] public_works::MemoryStateStore& state() noexcept;
+  /// The projections were lost, and came back from one.
+  [[nodiscard]] bool began_with_a_snapshot() const noexcept { return began_with_a_snapshot_; }
   [[nodiscard]] public_works::ArtifactStore& artifacts() noexcept { return *artifacts_; }
 
  private:
@@ -67,6 +72,7 @@ class SimulatedNode {
   class FalliblePublisher;
   SimulatedNode();
 
+  bool began_with_a_snapshot_ = false;
   std::unique_ptr<public_works::SeededRandom> random_;
   std::unique_ptr<FallibleStateStore> state_;
   std::unique_ptr<public_works::FilesystemArtifactStore> artifacts_;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/try.h"
+#include "crash/whole_log.h"
 #include "simulation/simulated_node.h"
 #include "simulation/workload.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::uint64_t kMostLives = 6;
 constexpr std::uint64_t kLongestLifeOperations = 500;  // of the disk
+constexpr std::uint64_t kMostRetentionOperations = 60;
 constexpr std::int64_t kLongestLifeUs = 2'000'000;
 constexpr std::int64_t kVeryLongLifeUs = 200'000'000;
 constexpr std::int64_t kLongestQuietUs = 3'600'000'000;
@@ -28,9 +30,11 @@ struct Faults {
   std::optional<std::uint64_t> power_off_at;   ///< the disk's operation, counted from the start
   std::optional<std::uint64_t> sync_error_at;  ///< the next such operation from here, like the next two
   std::optional<std::uint64_t> write_error_at;
-  std::optional<std::uint64_t> name_error_at;  ///< creating, renaming, removing or syncing names
-  bool machine_fails = false;                  ///< when it ends: not only the process
-  bool ends_well = false;                      ///< it is closed when its time is up
+  std::optional<std::uint64_t> name_error_at;           ///< creating, renaming, removing or syncing names
+  std::optional<std::uint64_t> retention_power_off_at;  ///< the same, of the operations while retention is at work
+  std::optional<std::uint64_t> retention_error_at;
+  bool machine_fails = false;  ///< when it ends: not only the process
+  bool ends_well = false;      ///< it is closed when its time is up
 };
 
 class World {
@@ -43,7 +47,10 @@ class World {
                    simulator_.add_executor("log writer", 1), simulator_.add_executor("log background", 1)},
         chaos_(simulator_.add_executor("chaos", 1)),
         workload_(simulator_, executors_.handlers, simulator_.add_executor("clients", 1),
-                  [this] { return files_.is_off(); }) {
+                  [this] { return files_.is_off(); }),
+        snapshots_(files_),
+        retention_(simulator_, files_, snapshots_, simulator_.add_executor("retention", 1),
+                   [this](const std::string& name, std::uint64_t count) { report_.counts[name] += count; }) {
     if (verbose) simulator_.be_verbose();
     options_.segment_bytes = 12'288 + 4'096 + simulator_.below(40'000);
     options_.max_fold_lag_records = 16 + simulator_.below(2'000);
@@ -60,6 +67,7 @@ class World {
       if (operation.status == "completed") ++report_.counts["completed"];
       report_.counts["events"] += operation.event_ids.size();
       if (operation.outcome == tests::ClientOperation::Outcome::unknown) ++report_.counts["unknown"];
+      if (operation.outcome == tests::ClientOperation::Outcome::retired) ++report_.counts["answer_retired"];
     }
     report_.trace_hash = simulator_.trace_hash();
     report_.steps = simulator_.steps();
@@ -72,6 +80,12 @@ class World {
 
   DiskFault decide(const DiskOperation& operation) {
     ++operations_;
+    if (retention_.is_at_work()) {
+      ++retention_operations_;
+      if (due(faults_.retention_power_off_at, retention_operations_))
+        return happened(DiskFault::power_off, "power_off_in_retention");
+      if (due(faults_.retention_error_at, retention_operations_)) return failed("retention_error");
+    }
     if (due(faults_.power_off_at)) return happened(DiskFault::power_off, "power_off_in_operation");
     switch (operation.kind) {
       case DiskOperation::Kind::sync_data:
@@ -95,8 +109,9 @@ class World {
     return happened(DiskFault::io_error, name);
   }
 
-  bool due(std::optional<std::uint64_t>& at) const {
-    if (!at || operations_ < *at) return false;
+  bool due(std::optional<std::uint64_t>& at) const { return due(at, operations_); }
+  static bool due(std::optional<std::uint64_t>& at, std::uint64_t operations) {
+    if (!at || operations < *at) return false;
     at.reset();
     return true;
   }
@@ -108,7 +123,7 @@ class World {
   }
 
   void draw_faults() {
-    operations_ = 0;
+    operations_ = retention_operations_ = 0;
     faults_ = {};
     const auto sometime = [this] { return 1 + simulator_.below(kLongestLifeOperations); };
     if (simulator_.one_in(2)) faults_.power_off_at = sometime();
@@ -116,6 +131,8 @@ class World {
     if (simulator_.one_in(4)) faults_.sync_error_at = sometime();
     if (simulator_.one_in(8)) faults_.write_error_at = sometime();
     if (simulator_.one_in(8)) faults_.name_error_at = sometime();
+    if (simulator_.one_in(4)) faults_.retention_power_off_at = 1 + simulator_.below(kMostRetentionOperations);
+    if (simulator_.one_in(8)) faults_.retention_error_at = 1 + simulator_.below(kMostRetentionOperations);
     faults_.machine_fails = simulator_.one_in(2);
     faults_.ends_well = simulator_.one_in(3);
     for (std::uint64_t left = simulator_.below(6); left > 0; --left) draw_outage();
@@ -176,13 +193,14 @@ class World {
 
   // Nothing when a fault ended it already.
   std::unique_ptr<SimulatedNode> open_node() {
-    auto node = SimulatedNode::open(simulator_, files_, executors_, projections_,
+    auto node = SimulatedNode::open(simulator_, files_, executors_, projections_, snapshots_,
                                     {.state_store = [this] { return state_store_is_out_; },
                                      .disk_is_full = [this] { return is_full_; },
                                      .publisher = [this] { return publisher_is_out_; }},
                                     options_);
     if (node) {
       ++report_.counts["opened"];
+      if ((*node)->began_with_a_snapshot()) ++report_.counts["began_with_a_snapshot"];
       auto registered = workload_.register_handlers((*node)->runtime());
       const auto resumed = registered ? (*node)->runtime().resume() : std::unexpected(registered.error());
       if (resumed) {
@@ -204,6 +222,7 @@ class World {
   void work(std::unique_ptr<SimulatedNode> node, std::int64_t until_us) {
     at(until_us, [this] { time_is_up_ = true; });
     workload_.go_on(node->runtime());
+    retention_.start(node->log(), node->state());
     simulator_.run_until([&] { return time_is_up_ || files_.is_off() || workload_.is_done(); });
     if (faults_.ends_well && !files_.is_off()) {
       ++report_.counts["closed"];
@@ -212,6 +231,7 @@ class World {
       files_.power_off();
     }
     // Closing goes on with what has begun; whoever asked hears of it, unless the process is dead.
+    retention_.stop();
     node.reset();
     workload_.runtime_is_gone();
     if (faults_.machine_fails && !files_.is_off()) {
@@ -229,6 +249,10 @@ class World {
     faults_ = {};
     files_.restart(machine_failed);
     projections_.fall_back(simulator_, machine_failed);
+    if (!simulator_.one_in(8)) return;
+    const auto damaged = snapshots_.damage_newest();
+    CHECK(damaged);
+    if (*damaged) ++report_.counts["snapshot_damaged"];
   }
 
   // What is there after a crash, before anybody repairs it.
@@ -248,9 +272,8 @@ class World {
     if (head) ends_seen_.push_back({head->newest.position, head->newest.store_hash.hex()});
   }
 
-  Result<std::unique_ptr<public_works::SegmentLog>> open_log() {
-    public_works::SeededRandom random(1);
-    return public_works::SegmentLog::open(files_, simulator_.clock(), random, {.directory = kWal, .read_only = true});
+  Result<std::unique_ptr<tests::WholeLog>> open_log() {
+    return tests::WholeLog::open(files_, simulator_.clock(), reader_random_, kWal, kArchive);
   }
 
   bool acknowledged_nothing() const {
@@ -267,9 +290,11 @@ class World {
     auto node = open_node();
     if (!node) return violation("I1", "without faults the store does not open: " + why_not_open_.message);
     workload_.go_on(node->runtime());
+    retention_.start(node->log(), node->state());
     const std::int64_t until_us = simulator_.clock().steady_us() + kLongestQuietUs;
     simulator_.run_until([&] { return workload_.is_done() || simulator_.clock().steady_us() > until_us; });
     if (!workload_.is_done()) violation("I14", "clients still wait for answers an hour after the faults stopped");
+    retention_.stop();
     if (const auto closed = node->runtime().close(); !closed)
       violation("I14", "without faults the node does not close: " + closed.error().message);
     // What counts is what is on the disk.
@@ -329,11 +354,15 @@ class World {
   public_works::Executor& chaos_;
   Workload workload_;
   ProjectionHistory projections_;
+  ProjectionSnapshots snapshots_;
+  SimulatedRetention retention_;
+  public_works::SeededRandom reader_random_{1};  // who reads a log asks for none
   RuntimeOptions options_;
   Faults faults_;
   Error why_not_open_;
   std::uint64_t life_ = 0;
   std::uint64_t operations_ = 0;  // of the disk, in this life
+  std::uint64_t retention_operations_ = 0;
   std::vector<tests::LogEnd> ends_seen_;
   bool time_is_up_ = false;
   bool is_full_ = false;

@@ -9,6 +9,7 @@
 
 #include "base/digest.h"
 #include "base/try.h"
+#include "public_works/abstractions/event_log.h"
 
 namespace symphainy::simulation {
 namespace {
@@ -20,7 +21,9 @@ constexpr std::size_t kClients = 4;
 constexpr std::uint64_t kFewestIntents = 4;
 constexpr std::uint64_t kMoreIntents = 10;
 constexpr std::int64_t kLongestThinkUs = 30'000;
-constexpr std::size_t kLargeBytes = 20'000;  // too large for the log
+constexpr std::uint64_t kSlowUs = 60'000;
+constexpr std::uint64_t kVerySlowUs = 1'500'000;  // others fill segments meanwhile
+constexpr std::size_t kLargeBytes = 20'000;       // too large for the log
 
 /// co_await sleep: the handler goes on later.
 struct Sleep {
@@ -168,6 +171,9 @@ void Workload::heard(Client& client, std::uint64_t generation, Result<ExecutionR
     for (const PublishedEvent& event : result->events) operation.event_ids.push_back(event.event_id);
     for (const Reference& reference : result->references) references_[client.tenant].push_back(reference.reference_id);
     client.pending.reset();
+  } else if (result.error().reason == public_works::kHistoryRetired) {
+    operation.outcome = Outcome::retired;
+    client.pending.reset();
   } else {
     operation.outcome = outcome_of(result.error());
   }
@@ -206,7 +212,7 @@ Task<Result<HandlerResult>> Workload::handle(const Intent& intent, ExecutionCont
                        .attempt = context.attempt()});
   }
   if (intent.intent_type == "slow") {
-    const auto duration = static_cast<std::int64_t>(simulator_.below(60'000));
+    const auto duration = static_cast<std::int64_t>(simulator_.below(simulator_.one_in(3) ? kVerySlowUs : kSlowUs));
     co_await Sleep{handlers_, simulator_.clock().steady_us() + duration};
   }
   auto value = act(intent, context);

@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/fault_points.h"
 #include "base/try.h"
+#include "public_works/abstractions/replace_file.h"
 
 namespace symphainy::public_works {
 namespace {
@@ -24,15 +25,7 @@ Result<void> write_chain_file(FileSystem& files, const std::string& directory, c
   bytes.append(content.log.store.view()).append(content.log.timeline.view());
   content.chain.save(bytes);
   base::append_integer(bytes, base::crc32c(bytes));
-  const std::string unfinished = path_in(directory) + ".new";
-  TRY(const auto file, files.open(unfinished, OpenMode::create));
-  TRY(file->truncate(0));
-  TRY(file->write_at(0, bytes));
-  TRY(file->sync_data());
-  CRASH_POINT("chain-file-before-rename");
-  TRY(files.rename(unfinished, path_in(directory)));
-  CRASH_POINT("chain-file-after-rename");
-  return files.sync_directory(directory);
+  return replace_file(files, path_in(directory), bytes, CRASH_STEP("chain-file"));
 }
 
 Result<std::optional<ChainFile>> read_chain_file(FileSystem& files, const std::string& directory) {

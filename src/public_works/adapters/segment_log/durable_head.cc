@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/fault_points.h"
 #include "base/try.h"
+#include "public_works/abstractions/replace_file.h"
 #include "public_works/adapters/segment_log/segment.h"
 
 namespace symphainy::public_works {
@@ -105,16 +106,11 @@ Result<KnownHead> read_durable_head(FileSystem& files, const std::string& direct
 Result<DurableHead> DurableHead::create(FileSystem& files, const std::string& directory, base::Uuid store,
                                         base::Uuid timeline) {
   // Under its name only once it is whole: a crash in between leaves no head rather than an invalid one.
-  const std::string unfinished = head_path(directory) + ".new";
-  TRY(auto file, files.open(unfinished, OpenMode::create));
   const HeadSlot slot{.generation = 1, .store = store, .timeline = timeline, .position = 0, .store_hash = {}};
-  TRY(file->write_at(0, std::string(2 * kSlotSpacing, '\0')));
-  TRY(file->write_at(0, encode_head_slot(slot)));
-  TRY(file->sync_data());
-  CRASH_POINT("head-create-before-rename");
-  TRY(files.rename(unfinished, head_path(directory)));
-  CRASH_POINT("head-create-after-rename");
-  TRY(files.sync_directory(directory));
+  std::string bytes = encode_head_slot(slot);
+  bytes.resize(2 * kSlotSpacing, '\0');
+  TRY(replace_file(files, head_path(directory), bytes, CRASH_STEP("head-create")));
+  TRY(auto file, files.open(head_path(directory), OpenMode::read_write));
   return DurableHead(std::move(file), slot, kSlotSpacing);
 }
 

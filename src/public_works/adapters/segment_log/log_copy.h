@@ -23,7 +23,7 @@ namespace symphainy::public_works {
 
 struct FollowOptions {
   base::Uuid store;
-  base::LogChain begin;               ///< of a log whose beginning was retired: its base's chain
+  base::LogChain begin;               ///< what comes first follows it; it may lie within a segment
   std::uint64_t until = UINT64_MAX;   ///< only whole batches that end at or before this position
   std::int64_t until_us = INT64_MAX;  ///< only batches whose last record is not later, microseconds UTC
   /// A batch that holds the position of one of these must be the one that it knows, or it is not followed.

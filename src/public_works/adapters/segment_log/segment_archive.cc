@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "base/fault_points.h"
 #include "base/try.h"
 #include "public_works/adapters/segment_log/segment.h"
 #include "public_works/adapters/segment_log/zstd_stream.h"
@@ -42,33 +43,6 @@ Result<void> decompress_file(FileSystem& files, const std::string& path, const P
   return fail(ErrorCode::corrupt, fmt::format("{}: {}", path, done.error().message), "archive_damaged");
 }
 
-/// What was archived, in memory.
-class ArchivedFile final : public File {
- public:
-  explicit ArchivedFile(std::string bytes) : bytes_(std::move(bytes)) {}
-  Result<void> read_at(std::uint64_t offset, std::size_t length, std::string& out) const override {
-    const std::size_t from = std::min<std::uint64_t>(offset, bytes_.size());
-    out.assign(bytes_, from, length);
-    return {};
-  }
-  Result<void> write_at(std::uint64_t, std::string_view) override { return read_only(); }
-  Result<void> sync_data() override { return read_only(); }
-  Result<void> truncate(std::uint64_t) override { return read_only(); }
-  Result<void> allocate(std::uint64_t) override { return read_only(); }
-  Result<FileStat> stat() const override {
-    FileStat stat;
-    stat.size = bytes_.size();
-    stat.is_regular = true;
-    return stat;
-  }
-  static std::unexpected<Error> read_only() {
-    return fail(ErrorCode::invalid_argument, "what was archived is only read", "read_only");
-  }
-
- private:
-  const std::string bytes_;
-};
-
 }  // namespace
 
 SegmentArchive::SegmentArchive(FileSystem& files, const std::string& directory, const LogIdentity& log)
@@ -104,9 +78,14 @@ Result<void> SegmentArchive::write(const File& segment, const std::string& path)
                  written += piece.size();
                  return {};
                }));
-  TRY(file->sync_data());
+  CRASH_POINT("archive-before-sync");
+  if (!PLANTED_BUG("archive-unsynced")) TRY(file->sync_data());
+  CRASH_POINT("archive-before-rename");
   TRY(files_.rename(unfinished, path));
-  return files_.sync_directory(directory_);
+  CRASH_POINT("archive-after-rename");
+  TRY(files_.sync_directory(directory_));
+  CRASH_POINT("archive-after-directory-sync");
+  return {};
 }
 
 Result<void> SegmentArchive::compare(const File& segment, const std::string& path) const {
@@ -152,49 +131,6 @@ Result<std::vector<std::string>> SegmentArchive::names() const {
     if (parse_segment_name(segment)) found.push_back(std::move(segment));
   }
   return found;
-}
-
-// --- joined
-// -----------------------------------------------------------------------------------------------------------
-
-bool ArchivedLogFiles::is_retired(const std::string& name) const {
-  const auto position = parse_segment_name(name);
-  return position && *position <= base_position_;
-}
-
-Result<std::unique_ptr<File>> ArchivedLogFiles::open(const std::string& path, OpenMode mode) {
-  if (mode != OpenMode::read) return ArchivedFile::read_only();
-  if (path == wal_ + "/base") return fail(ErrorCode::not_found, path + ": the archive is joined to the log");
-  if (!path.starts_with(wal_ + "/") || !is_retired(name_in(path))) return files_.open(path, mode);
-  TRY(std::string bytes, archive_.read(name_in(path)));
-  return std::make_unique<ArchivedFile>(std::move(bytes));
-}
-
-Result<std::vector<std::string>> ArchivedLogFiles::list(const std::string& directory) {
-  TRY(auto names, files_.list(directory));
-  if (directory != wal_) return names;
-  std::erase_if(names, [this](const std::string& name) { return is_retired(name) || name == "base"; });
-  TRY(const auto archived, archive_.names());
-  std::ranges::copy_if(archived, std::back_inserter(names),
-                       [this](const std::string& name) { return is_retired(name); });
-  std::ranges::sort(names);
-  return names;
-}
-
-Result<void> ArchivedLogFiles::create_directories(const std::string&) {
-  return ArchivedFile::read_only();
-}
-Result<void> ArchivedLogFiles::rename(const std::string&, const std::string&) {
-  return ArchivedFile::read_only();
-}
-Result<void> ArchivedLogFiles::remove(const std::string&) {
-  return ArchivedFile::read_only();
-}
-Result<void> ArchivedLogFiles::sync_directory(const std::string&) {
-  return ArchivedFile::read_only();
-}
-Result<std::unique_ptr<FileLock>> ArchivedLogFiles::lock(const std::string&) {
-  return ArchivedFile::read_only();
 }
 
 }  // namespace symphainy::public_works

@@ -48,30 +48,4 @@ class SegmentArchive {
   const std::string directory_;
 };
 
-/// A log whose retired beginning is joined from an archive, for reading it as a whole: segments before the log's base
-/// are the archive's, and there is no base. Everything else is as it is. Outlived by both.
-class ArchivedLogFiles final : public FileSystem {
- public:
-  ArchivedLogFiles(FileSystem& files, std::string wal, const SegmentArchive& archive, std::uint64_t base_position)
-      : files_(files), wal_(std::move(wal)), archive_(archive), base_position_(base_position) {}
-
-  [[nodiscard]] Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
-  [[nodiscard]] Result<std::vector<std::string>> list(const std::string& directory) override;
-  [[nodiscard]] Result<std::optional<FileStat>> stat(const std::string& path) override { return files_.stat(path); }
-  [[nodiscard]] Result<std::string> canonical(const std::string& path) override { return files_.canonical(path); }
-  [[nodiscard]] Result<void> create_directories(const std::string& path) override;
-  [[nodiscard]] Result<void> rename(const std::string& from, const std::string& to) override;
-  [[nodiscard]] Result<void> remove(const std::string& path) override;
-  [[nodiscard]] Result<void> sync_directory(const std::string& path) override;
-  [[nodiscard]] Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
-
- private:
-  [[nodiscard]] bool is_retired(const std::string& name) const;
-
-  FileSystem& files_;
-  const std::string wal_;
-  const SegmentArchive& archive_;
-  const std::uint64_t base_position_;
-};
-
 }  // namespace symphainy::public_works

@@ -7,6 +7,7 @@
 #include "base/fault_points.h"
 #include "base/try.h"
 #include "public_works/adapters/segment_log/chain_file.h"
+#include "public_works/adapters/segment_log/log_recovery.h"
 #include "public_works/adapters/segment_log/segment.h"
 
 namespace symphainy::public_works {
@@ -16,7 +17,6 @@ constexpr std::int64_t kIdleBeforeHeadUs = 10'000;
 constexpr std::int64_t kRoomIntervalUs = 100'000;
 // With so much at each sync, on average, zeros written ahead cost more than they spare.
 constexpr std::uint64_t kMuchAtOnceBytes = 512 * 1024;
-constexpr std::size_t kPieceBytes = 1024 * 1024;
 
 base::Uuid new_uuid(Clock& clock, Random& random) {
   std::array<char, 16> noise{};
@@ -38,46 +38,6 @@ Result<std::optional<KnownHead>> find_head(FileSystem& files, const std::string&
   if (head) return *head;
   return fail(ErrorCode::corrupt,
               fmt::format("{}/head is missing although there are segments; nothing was changed", directory));
-}
-
-Result<void> write_zeros(File& file, std::uint64_t from, std::uint64_t to) {
-  const std::string zeros(std::min<std::uint64_t>(kPieceBytes, to - from), '\0');
-  for (std::uint64_t offset = from; offset < to; offset += zeros.size())
-    TRY(file.write_at(offset, std::string_view(zeros).substr(0, std::min<std::uint64_t>(zeros.size(), to - offset))));
-  return {};
-}
-
-// Overwrites what a crash left torn (head slots, and what lies behind the log's end) with zeros, so that it can never
-// be taken for damage or for a continuation.
-Result<void> clear_what_is_torn(FileSystem& files, const LogScan& scan) {
-  const ScannedSegment& last = scan.segments.back();
-  TRY(const auto file, files.open(last.path, OpenMode::read_write));
-  for (const std::uint64_t offset : scan.torn_head_slots)
-    TRY(file->write_at(offset, std::string(kHeadSlotBytes, '\0')));
-  TRY(write_zeros(*file, last.end_offset, last.end_offset + scan.torn_bytes));
-  return file->sync_data();
-}
-
-Result<void> write_again(File& file, std::uint64_t from, std::uint64_t to) {
-  std::string piece;
-  for (std::uint64_t offset = from; offset < to; offset += piece.size()) {
-    TRY(file.read_at(offset, static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, to - offset)), piece));
-    TRY(file.write_at(offset, piece));
-  }
-  return {};
-}
-
-// Makes sure that what was read beyond the head is on the disk before anything builds on it. The process before may
-// have died between write and sync, or after a sync that failed: then it is read although it never reached the disk,
-// and only what is written again is synced. The head's slots too, and the zeros up to the file's end: they may have
-// been written over something torn.
-Result<void> write_again(File& file, const ScannedSegment& segment, std::uint64_t head_position) {
-  const auto behind = std::ranges::upper_bound(segment.marks, head_position + 1, {}, &PositionMark::position);
-  const std::uint64_t from = behind == segment.marks.begin() ? kSegmentBatchesOffset : std::prev(behind)->offset;
-  TRY(write_again(file, kSegmentHeadOffsets.front(), kSegmentBatchesOffset));
-  TRY(write_again(file, from, segment.end_offset));
-  TRY(write_zeros(file, segment.end_offset, std::max(segment.size, segment.end_offset)));
-  return file.sync_data();
 }
 
 }  // namespace
@@ -134,19 +94,13 @@ Result<void> SegmentLog::recover(LogScan scan, const HeadSlot& head) {
   }
   if (options_.read_only) return {};
 
-  if (scan.torn_bytes > 0 || !scan.torn_head_slots.empty()) TRY(clear_what_is_torn(files_, scan));
   stamper_.emplace(identity_.store, chain_);
   if (scan.segments.empty()) {
     TRY(auto file, preparer_.prepare());
     TRY(create_segment(std::move(file), chain_.store_hash(), 1));
   } else {
-    TRY(current_file_, files_.open(segments_.back().path, OpenMode::read_write));
+    TRY(current_file_, recover_last_segment(files_, options_.directory, scan, head));
     current_offset_ = scan.segments.back().end_offset;
-    // A log that was closed has nothing beyond its head.
-    if (!head.closed) TRY(write_again(*current_file_, scan.segments.back(), head.position));
-    // Nor may its name have been synced.
-    TRY(files_.sync_directory(options_.directory));
-    if (!scan.leftovers.empty()) TRY(remove_leftovers(scan.leftovers));
   }
   TRY(head_, DurableHead::open(files_, options_.directory, head));
   TRY(store_head());  // not closed any more, before anything is written behind it

@@ -101,7 +101,6 @@ class SegmentLog final : public EventLog {
   [[nodiscard]] Result<void> store_chain(const base::LogChain& chain);
   void write_closed_head();
   void stop(const Error& error);
-  [[nodiscard]] Result<void> remove_leftovers(const std::vector<std::string>& paths);
   [[nodiscard]] std::vector<Segment> segments_from(std::uint64_t position) const;
   [[nodiscard]] Result<bool> read_segment(const Segment& segment, std::uint64_t& next, std::uint64_t end,
                                           const std::function<bool(const base::LogBatch&)>& visit) const;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "base/fault_points.h"
 #include "base/try.h"
+#include "public_works/adapters/segment_log/log_recovery.h"
 #include "public_works/adapters/segment_log/segment.h"
 #include "public_works/adapters/segment_log/segment_log.h"
 
@@ -30,7 +32,10 @@ Result<std::vector<SegmentLog::SealedSegment>> SegmentLog::retire(std::uint64_t 
   CHECK(!options_.read_only);
   const std::lock_guard one_at_a_time(base_mutex_);
   std::vector<SealedSegment> retired = sealed_segments();
-  std::erase_if(retired, [before](const SealedSegment& segment) { return segment.last_position >= before; });
+  const bool one_too_many = PLANTED_BUG("retire-one-too-many");
+  std::erase_if(retired, [&](const SealedSegment& segment) {
+    return (one_too_many ? segment.first_position - 1 : segment.last_position) >= before;
+  });
   if (retired.empty()) return retired;
   LogBase base = base_;
   for (const SealedSegment& segment : retired) {
@@ -42,23 +47,18 @@ Result<std::vector<SegmentLog::SealedSegment>> SegmentLog::retire(std::uint64_t 
                             segment.path, base.chain.position(), segment.last_position),
                 "log_damaged");
   }
+  std::vector<std::string> paths;
+  for (const SealedSegment& segment : retired) paths.push_back(segment.path);
+  if (PLANTED_BUG("retire-before-base")) TRY(remove_segments(files_, options_.directory, paths));
   TRY(write_log_base(files_, options_.directory, base));
   base_ = std::move(base);
   first_position_ = base_.chain.position() + 1;
-  std::vector<std::string> paths;
   {
     const std::lock_guard lock(segments_mutex_);
     segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(retired.size()));
   }
-  for (const SealedSegment& segment : retired) paths.push_back(segment.path);
-  TRY(remove_leftovers(paths));
+  TRY(remove_segments(files_, options_.directory, paths));
   return retired;
-}
-
-// The base is durable by now.
-Result<void> SegmentLog::remove_leftovers(const std::vector<std::string>& paths) {
-  for (const std::string& path : paths) TRY(files_.remove(path));
-  return files_.sync_directory(options_.directory);
 }
 
 std::string SegmentLog::restored_before() const {

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bringing back from the archive what was retired of a log: it begins at position 1 again.
+#pragma once
+
+#include <string>
+
+#include "symphainy/error.h"
+#include "symphainy/json.h"
+
+namespace symphainy::app {
+
+/// {"first_position", "last_position", "segments": [name...]}, under the data directory's lock. The log is verified
+/// together with the archive first. The segments are written beside the others, where they are no part of the log until
+/// its base is removed: that is the last step, so whatever interrupts it, the log is as it was or whole. not_found when
+/// there is no store; invalid_argument when nothing is retired ("nothing_retired") or the archive does not have all of
+/// it
+/// ("no_archive", "archive_incomplete"); unavailable when somebody works in the directory; corrupt when the log or the
+/// archive is damaged.
+[[nodiscard]] Result<Json> unretire(const std::string& data_directory, const std::string& archive);
+
+}  // namespace symphainy::app
