@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/digest.h"
+#include "base/fault_points.h"
 #include "base/try.h"
 #include "runtime/context_checks.h"
 #include "runtime/execution_context.h"
@@ -70,6 +71,7 @@ Result<Json> RuntimeExecutionContext::answer_again(const StepOutcome& step, cons
 
 Task<Result<void>> RuntimeExecutionContext::record_what_came_before() {
   if (all_durable_ && !steps_.has_pending()) co_return Result<void>();
+  if (PLANTED_BUG("go-on-before-step-is-recorded")) co_return Result<void>();
   std::vector<base::RecordDraft> drafts;
   append_unrecorded(drafts);
   auto recorded = co_await step_log_->record(std::move(drafts));

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "base/fault_points.h"
 #include "base/json_writer.h"
 #include "base/try.h"
 #include "runtime/execution_history.h"
@@ -49,6 +50,7 @@ Result<StepOutcome> step_from_record(const base::LogRecord& record) {
 }
 
 StepJournal::StepJournal(std::vector<StepOutcome> recorded) {
+  if (PLANTED_BUG("forget-recorded-steps")) return;
   for (StepOutcome& step : recorded) {
     std::string key = step.key;
     recorded_.emplace(std::move(key), std::move(step));

@@ -99,7 +99,7 @@ std::vector<LedgerEntry> read_ledger(const std::string& path, std::size_t& cut) 
   std::vector<LedgerEntry> ledger;
   cut += for_each_line(path, [&ledger](const Json& line) {
     ledger.push_back({text(line, "execution_id"), text(line, "tenant"), text(line, "idempotency_key"),
-                      static_cast<std::uint32_t>(number(line, "attempt"))});
+                      static_cast<std::uint32_t>(number(line, "attempt")), text(line, "step")});
   });
   return ledger;
 }

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from harness import Case, Failure, Programs, intent
 
-KINDS = "store note derive count say_much store derive break dawdle forget misattribute".split()
+KINDS = "store note derive count say_much store derive break steps dawdle forget misattribute".split()
 KEPT = 3  # rounds of retention: the third snapshot lets the first go
 # In the handler of the second `store`, whose execution is left unfinished.
 LEFT_BY = "artifact-before-rename:2"

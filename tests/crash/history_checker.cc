@@ -32,6 +32,7 @@ class HistoryCheck {
     }
     check_refused();
     check_ledger();
+    check_steps();
     if (evidence_.faults_stopped) check_ended();
     if (evidence_.streams) check_streams();
   }
@@ -54,6 +55,7 @@ class HistoryCheck {
   void check_refused();
   void check_ledger();
   void check_ledger_entry(const LedgerEntry& entry);
+  void check_steps();
   void check_ended();
   void check_streams();
   void check_stream(const public_works::StreamName& stream, const std::vector<EventFact>& committed,
@@ -198,6 +200,7 @@ void HistoryCheck::check_ledger() {
   std::map<std::pair<std::string, std::string>, std::string> by_key;
   for (const LedgerEntry& entry : evidence_.ledger) {
     check_ledger_entry(entry);
+    if (!entry.step.empty()) continue;
     if (!runs.emplace(entry.execution_id, entry.attempt).second) {
       broken("I6", fmt::format("attempt {} of execution {} ran twice", entry.attempt, entry.execution_id));
     }
@@ -214,6 +217,28 @@ void HistoryCheck::check_ledger() {
     if (ran && !runs.contains({id, row.attempt})) {
       broken("I2", fmt::format("execution {} completed as attempt {}, which never ran", id, row.attempt));
     }
+  }
+}
+
+// I5: a step that is recorded does not run again, and when one runs, what the attempt did before it is recorded.
+void HistoryCheck::check_steps() {
+  std::map<std::pair<std::string, std::uint32_t>, std::string> last;
+  for (const LedgerEntry& entry : evidence_.ledger) {
+    const auto execution = facts_.executions.find(entry.execution_id);
+    if (entry.step.empty() || execution == facts_.executions.end()) continue;
+    const auto& steps = execution->second.steps;
+    const auto recorded = steps.find(entry.step);
+    if (recorded != steps.end() && recorded->second.attempt < entry.attempt) {
+      broken("I5",
+             fmt::format("attempt {} of execution {} ran step {}, which attempt {} had recorded at {}", entry.attempt,
+                         entry.execution_id, entry.step, recorded->second.attempt, recorded->second.position));
+    }
+    std::string& before = last[{entry.execution_id, entry.attempt}];
+    if (!before.empty() && before != entry.step && !steps.contains(before)) {
+      broken("I5", fmt::format("attempt {} of execution {} ran step {}, but the log has nothing of step {} before it",
+                               entry.attempt, entry.execution_id, entry.step, before));
+    }
+    before = entry.step;
   }
 }
 

@@ -3,7 +3,7 @@
 // ARCHITECTURE.md and nothing of how a run went wrong; the torture, the crash points, the planted bugs and the
 // simulation are all judged by it.
 //
-// Checked: I1 to I4, I6 to I8, I10 to I12 and I14. I5 comes with steps, I9 with sagas. No threads, files or clock of
+// Checked: I1 to I8, I10 to I12 and I14. I9 comes with sagas. No threads, files or clock of
 // its own; whatever is not given (a null pointer, an empty list) is not looked at.
 #pragma once
 
@@ -53,6 +53,7 @@ struct LedgerEntry {
   std::string tenant;
   std::string idempotency_key;  ///< empty: none
   std::uint32_t attempt = 0;
+  std::string step = {};  ///< key of the step whose function ran; empty: the handler itself
 };
 
 /// Where the log was seen to end, at an earlier check or in a durable head.

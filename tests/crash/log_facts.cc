@@ -42,7 +42,7 @@ void for_each(const Json& payload, std::string_view list,
 }
 
 bool is_part_of_a_commit(RecordType type) {
-  return type >= RecordType::context_observed && type <= RecordType::events_queued;
+  return type >= RecordType::artifacts_handled && type <= RecordType::events_queued;
 }
 
 class Reading {
@@ -81,6 +81,7 @@ class Reading {
   void read_accepted(const LogRecord& record, const Json& payload);
   void read_rejected(const LogRecord& record, const Json& payload);
   void read_of_execution(ExecutionFact& execution, const LogRecord& record, const Json& payload);
+  void read_step(ExecutionFact& execution, const LogRecord& record, const Json& payload);
   void read_started(ExecutionFact& execution, const LogRecord& record, const Json& payload);
   void read_commit(ExecutionFact& execution, const LogRecord& record, const Json& payload);
   void read_references(ExecutionFact& execution, const LogRecord& record, const Json& payload);
@@ -201,7 +202,16 @@ void Reading::read_of_execution(ExecutionFact& execution, const LogRecord& recor
   if (record.attempt != execution.row.attempt) {
     broken("I6", fmt::format("{}: attempt {} was granted last", place(record), execution.row.attempt));
   }
+  if (type == RecordType::context_observed) return;
+  if (type == RecordType::step_completed || type == RecordType::step_failed)
+    return read_step(execution, record, payload);
   if (is_part_of_a_commit(type)) return read_commit(execution, record, payload);
+  if (type == RecordType::execution_parked) {
+    execution.row.status = "parked";
+    execution.row.error_code = text(payload.find("error"), "code");
+    execution.row.error_message = text(payload.find("error"), "message");
+    return;
+  }
   execution.row.ended_us = record.time_us;
   execution.row.ended_position = record.position;
   execution.row.status = type == RecordType::execution_completed ? "completed" : "failed";
@@ -213,6 +223,15 @@ void Reading::read_of_execution(ExecutionFact& execution, const LogRecord& recor
   }
 }
 
+// I5.
+void Reading::read_step(ExecutionFact& execution, const LogRecord& record, const Json& payload) {
+  const auto [first, fresh] =
+      execution.steps.try_emplace(text(payload, "key"), StepFact{record.attempt, record.position});
+  if (fresh) return;
+  broken("I5", fmt::format("{}: step {} was recorded before, at {} by attempt {}", place(record), first->first,
+                           first->second.position, first->second.attempt));
+}
+
 void Reading::read_started(ExecutionFact& execution, const LogRecord& record, const Json& payload) {
   if (record.attempt != execution.row.attempt + 1) {
     broken("I6", fmt::format("{}: granted after attempt {}", place(record), execution.row.attempt));
@@ -222,6 +241,9 @@ void Reading::read_started(ExecutionFact& execution, const LogRecord& record, co
                              record.partition_epoch));
   }
   execution.row.attempt = record.attempt;
+  execution.row.status = "running";
+  execution.row.error_code.clear();
+  execution.row.error_message.clear();
   execution.granted.insert(record.attempt);
 }
 

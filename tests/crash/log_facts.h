@@ -35,6 +35,12 @@ struct EventFact {
   std::string data;  ///< canonical JSON; empty: none
 };
 
+/// A recorded outcome of a step.
+struct StepFact {
+  std::uint32_t attempt = 0;
+  std::uint64_t position = 0;
+};
+
 struct ExecutionFact {
   public_works::ExecutionRow row;
   std::string parameters;           ///< canonical JSON
@@ -43,6 +49,7 @@ struct ExecutionFact {
   std::string value_sha256;         ///< hex, of the result's canonical JSON; empty unless completed
   std::vector<ArtifactFact> artifacts;
   std::vector<std::string> event_ids;
+  std::map<std::string, StepFact> steps;  ///< by key
 };
 
 struct LogFacts {

@@ -13,7 +13,7 @@ import time
 
 from harness import intent
 
-KINDS = (["note"] * 5 + ["store"] * 4 + ["derive"] * 4 + ["count"] * 3 + ["forget"] * 2 + ["break"] * 2 +
+KINDS = (["note"] * 5 + ["store"] * 4 + ["derive"] * 4 + ["count"] * 3 + ["steps"] * 4 + ["forget"] * 2 + ["break"] * 2 +
          ["dawdle"] * 2 + ["say_much"] + ["misattribute"])
 TENANTS = ("acme", "other")
 UNDER_WAY = 8

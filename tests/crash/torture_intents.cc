@@ -136,8 +136,35 @@ Outcome misattribute(const Work& work) {
   return HandlerResult{result_of(work)};
 }
 
+Task<Result<Json>> act(const Ledger& ledger, const ExecutionContext& context, std::string step, Result<Json> answer) {
+  ledger.note(context, step);
+  co_return answer;
+}
+
+// Two names, one of them twice, and a step that fails, is tried again and is reacted to.
+Task<Outcome> take_steps(const Ledger& ledger, Work work) {
+  const Error no{ErrorCode::conflict, "declined, as it was asked to be", "declined", {}};
+  const RetryPolicy twice{.max_tries = 2, .first_delay_us = 1'000, .max_delay_us = 1'000};
+  const auto step = [&](std::string name, int number, Result<Json> answer) {
+    return work.context.step(
+        name, result_of(work),
+        [&ledger, &work, key = fmt::format("{}#{}", name, number), answer](const StepRun&) {
+          return act(ledger, work.context, key, answer);
+        },
+        twice);
+  };
+  const std::int64_t began_us = work.context.now_us();
+  const auto reserved = co_await step("move", 1, Json(work.name + " reserved"));
+  const auto charged = co_await step("charge", 1, std::unexpected(no));
+  const auto settled = co_await step("move", 2, Json(charged ? "kept" : "given back"));
+  if (!reserved || !settled || work.context.now_us() < began_us)
+    co_return fail(ErrorCode::internal, "a step that succeeds did not");
+  if (auto told = work.tell("order.settled", "orders"); !told) co_return std::unexpected(told.error());
+  co_return HandlerResult{Json::object({{"because", charged.error().reason}, {"settled", *settled}})};
+}
+
 struct Kind {
-  Outcome (*run)(const Work&);
+  Outcome (*run)(const Work&);  ///< nullptr: take_steps()
   Effects effects;
 };
 
@@ -150,6 +177,7 @@ const std::map<std::string, Kind, std::less<>>& kinds() {
       {"torture.forget", {forget, Effects::external}},
       {"torture.break", {break_down, Effects::external}},
       {"torture.dawdle", {dawdle, Effects::external}},
+      {"torture.steps", {nullptr, Effects::external}},
       {"torture.say_much", {say_much, Effects::context_only}},
       {"torture.misattribute", {misattribute, Effects::external}}};
   return all;
@@ -171,6 +199,7 @@ class TortureService final : public DomainService {
   Task<Result<HandlerResult>> handle_intent(const Intent& intent, ExecutionContext& context) override {
     const Kind& kind = kinds().find(intent.intent_type)->second;
     if (kind.effects == Effects::external) ledger_.note(context);
+    if (kind.run == nullptr) co_return co_await take_steps(ledger_, Work(intent, context));
     co_return kind.run(Work(intent, context));
   }
 
@@ -189,11 +218,12 @@ Ledger::~Ledger() {
   ::close(descriptor_);
 }
 
-void Ledger::note(const ExecutionContext& context) const {
+void Ledger::note(const ExecutionContext& context, const std::string& step) const {
   const Intent& intent = context.intent();
   const std::string line = Json::object({{"attempt", context.attempt()},
                                          {"execution_id", context.execution_id()},
                                          {"idempotency_key", intent.idempotency_key.value_or("")},
+                                         {"step", step},
                                          {"tenant", intent.tenant_id}})
                                .dump() +
                            "\n";

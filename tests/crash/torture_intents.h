@@ -20,7 +20,8 @@ class Ledger {
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
-  void note(const ExecutionContext& context) const;
+  /// `step`: the key of the step that runs; empty: the handler.
+  void note(const ExecutionContext& context, const std::string& step = "") const;
 
  private:
   int descriptor_;
