@@ -112,8 +112,8 @@ struct StateValue {
 /// How often a step is tried, and how long it waits between: first_delay_us, then twice as long each time up to
 /// max_delay_us, each shortened by up to a fifth so that many do not come back together.
 struct RetryPolicy {
-  std::uint32_t max_tries = 1;
-  std::int64_t first_delay_us = 100'000;
+  std::uint32_t max_tries = 1;            ///< at least 1
+  std::int64_t first_delay_us = 100'000;  ///< this and the next: 0 to a day
   std::int64_t max_delay_us = 60'000'000;
   /// Error names (Error::name()) that another try does not help.
   std::vector<std::string> non_retryable = {};

@@ -62,6 +62,9 @@ Result<Explanation> gather(const ScopedReader& reader, const ExecutionStory& sto
 
 std::string outcome_line(const ExecutionStory& story) {
   const auto& row = story.row;
+  if (row.status == "parked")
+    return fmt::format("Execution {} is parked in attempt {}: it goes on when somebody has acted.", row.execution_id,
+                       row.attempt);
   if (row.ended_us == 0)
     return fmt::format(
         "Execution {} has not ended; it is in attempt {}. If no process works on it, the next symphainy "

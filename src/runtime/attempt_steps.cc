@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/attempt_steps.h"
 
+#include <algorithm>
+
 #include "base/fault_points.h"
 #include "runtime/lifecycle_payloads.h"
 #include "runtime/spawn.h"
 
 namespace symphainy::runtime {
+namespace {
+
+constexpr std::int64_t kPieceUs = 100'000;
+
+}  // namespace
 
 Task<Result<void>> AttemptSteps::record(std::vector<base::RecordDraft> drafts) {
   co_await move_to(place_.partition);
@@ -17,24 +24,30 @@ Task<Result<void>> AttemptSteps::record(std::vector<base::RecordDraft> drafts) {
 // An attempt is given up on the partition too, so one that is not given up here is not while it appends.
 Task<Result<void>> AttemptSteps::record_here(std::vector<base::RecordDraft> drafts) {
   if (!context_.still_owner()) co_return std::unexpected(superseded());
+  if (failed_) co_return std::unexpected(*failed_);
   std::uint64_t position = started_position_;
   if (!drafts.empty()) {
     CRASH_POINT("step-before-append");
     const auto receipt = append_(std::move(drafts));
-    if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
+    if (!receipt) co_return std::unexpected(failed_.emplace(outcome_unknown(receipt.error())));
     position = receipt->last_position;
   }
-  if (auto durable = co_await place_.log.durable(position); !durable) co_return std::unexpected(durable.error());
+  if (auto durable = co_await place_.log.durable(position); !durable)
+    co_return std::unexpected(failed_.emplace(durable.error()));
   CRASH_POINT("step-durable");
   if (!context_.still_owner()) co_return std::unexpected(superseded());
   co_return Result<void>();
 }
 
+// In pieces, so that an attempt that is given up does not keep its thread of work for the rest of it.
 Task<void> AttemptSteps::pause(std::int64_t delay_us) {
   co_await move_to(place_.partition);
-  Promised<bool> over;
-  place_.timers.add(place_.clock.steady_us() + delay_us, [&over] { over.set(true); });
-  co_await over;
+  const std::int64_t until_us = place_.clock.steady_us() + delay_us;
+  for (std::int64_t now_us = 0; context_.still_owner() && (now_us = place_.clock.steady_us()) < until_us;) {
+    Promised<bool> over;
+    place_.timers.add(std::min(until_us, now_us + kPieceUs), [&over] { over.set(true); });
+    co_await over;
+  }
   co_await move_to(place_.handlers);
 }
 

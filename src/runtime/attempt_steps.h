@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,7 @@ class AttemptSteps final : public StepLog {
   const RuntimeExecutionContext& context_;
   const std::uint64_t started_position_;
   const Append append_;
+  std::optional<Error> failed_;  // the first time; what was to be recorded then is lost, so nothing may follow it
 };
 
 }  // namespace symphainy::runtime

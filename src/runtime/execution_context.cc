@@ -46,11 +46,13 @@ class StoredArtifactSink final : public ArtifactSink {
       : context_(context), writer_(std::move(writer)), name_(std::move(name)), media_type_(std::move(media_type)) {}
 
   Result<void> write(std::string_view bytes) override {
+    TRY(context_.check_outside_step("artifacts"));
     if (finished_) return already_finished();
     return writer_->write(bytes);
   }
 
   Result<Artifact> finish() override {
+    TRY(context_.check_outside_step("artifacts"));
     if (std::exchange(finished_, true)) return already_finished();
     TRY(const public_works::StoredArtifact stored, writer_->commit());
     Artifact artifact{name_, media_type_, stored.digest.hex(), stored.size, artifact_location(stored.digest.hex())};
@@ -256,6 +258,7 @@ Result<void> RuntimeExecutionContext::change_state(const std::string& key, std::
 }
 
 Result<void> RuntimeExecutionContext::take_artifact_name(const std::string& name) {
+  TRY(check_outside_step("artifacts"));
   TRY(check_name("artifact", "name", name));
   if (!artifact_names_.insert(name).second) return refused("artifact", fmt::format("'{}' was added already", name));
   return {};

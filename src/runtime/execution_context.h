@@ -45,7 +45,7 @@ class StepLog {
   /// Ends once the records, and everything recorded of the execution before, are durable. cancelled, reason
   /// "superseded", when the attempt has been given up.
   [[nodiscard]] virtual Task<Result<void>> record(std::vector<base::RecordDraft> drafts) = 0;
-  /// Between two tries.
+  /// Between two tries; ends within a tenth of a second once the attempt is given up.
   [[nodiscard]] virtual Task<void> pause(std::int64_t delay_us) = 0;
 };
 
@@ -123,7 +123,7 @@ class RuntimeExecutionContext final : public ExecutionContext {
 
   [[nodiscard]] Task<Result<Json>> run_step(std::string name, Json input, StepFunction function,
                                             RetryPolicy retry) override;
-  [[nodiscard]] Result<void> begin_step(const std::string& name, const Json& input) const;
+  [[nodiscard]] Result<void> begin_step(const std::string& name, const Json& input, const RetryPolicy& retry) const;
   [[nodiscard]] Result<Json> answer_again(const StepOutcome& step, const std::string& input_digest);
   [[nodiscard]] Task<Result<void>> record_what_came_before();
   [[nodiscard]] Task<Result<Json>> try_step(const std::string& key, const StepFunction& function,
@@ -153,6 +153,7 @@ class RuntimeExecutionContext final : public ExecutionContext {
   PendingCommit commit_;
   std::deque<Observation> recorded_;  // answers to give again, in order
   StepJournal steps_;
+  std::size_t steps_taken_ = 0;
   std::shared_ptr<StepLog> step_log_;
   bool in_step_ = false;
   bool all_durable_ = false;  // what is recorded of the execution

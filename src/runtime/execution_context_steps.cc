@@ -16,6 +16,7 @@ namespace symphainy::runtime {
 namespace {
 
 constexpr double kMostTakenOff = 0.2;  // of a delay
+constexpr std::int64_t kMaxDelayUs = 24LL * 3'600 * 1'000'000;
 
 bool is_worth_another_try(const Error& error, const RetryPolicy& retry, std::uint32_t tries) {
   return tries < retry.max_tries && std::ranges::find(retry.non_retryable, error.name()) == retry.non_retryable.end();
@@ -29,32 +30,54 @@ std::int64_t delay_before(std::uint32_t number, const RetryPolicy& retry, const 
   return static_cast<std::int64_t>(std::max(full, 0.0) * (1 - taken_off));
 }
 
+Result<void> check_delay(std::string_view name, std::int64_t delay_us) {
+  if (delay_us >= 0 && delay_us <= kMaxDelayUs) return {};
+  return refused("step", fmt::format("{} is {}; it must be 0 to {} (a day)", name, delay_us, kMaxDelayUs));
+}
+
+// As another attempt will read it: objects in the order of their canonical JSON, numbers of the same kind.
+Result<Json> as_recorded(Result<Json> outcome) {
+  if (outcome) return Json::parse(outcome->dump());
+  Error error = std::move(outcome).error();
+  error.details = Json::parse(error.details.dump()).value_or(Json());
+  return std::unexpected(std::move(error));
+}
+
+std::size_t bytes_of(const Result<Json>& outcome) {
+  if (outcome) return outcome->dump().size();
+  return text_bytes({outcome.error().message, outcome.error().reason}) + outcome.error().details.dump().size();
+}
+
 }  // namespace
 
 Task<Result<Json>> RuntimeExecutionContext::run_step(std::string name, Json input, StepFunction function,
                                                      RetryPolicy retry) {
-  if (const auto begun = begin_step(name, input); !begun) co_return std::unexpected(begun.error());
+  if (const auto begun = begin_step(name, input, retry); !begun) co_return std::unexpected(begun.error());
   StepOutcome step{steps_.next_key(name), base::sha256(input.dump()).hex(), 0, Json()};
-  if (const StepOutcome* known = steps_.recorded(step.key)) co_return answer_again(*known, step.input_digest);
-  if (const auto durable = co_await record_what_came_before(); !durable) co_return std::unexpected(durable.error());
-  if (const auto room = admit(steps_.size(), text_bytes({step.key}), "steps"); !room)
+  // Answered again it counts as it did when it ran: another attempt comes to a limit where the first one did.
+  if (const auto room = admit(++steps_taken_, text_bytes({step.key}), "steps"); !room)
     co_return std::unexpected(room.error());
-  step.outcome = co_await try_step(step.key, function, retry, step.tries);
-  if (!still_owner()) co_return std::unexpected(superseded());
-  if (step.outcome) {
-    if (const auto room = admit(0, step.outcome->dump().size(), "steps"); !room)
-      step.outcome = std::unexpected(room.error());
+  if (const StepOutcome* known = steps_.recorded(step.key)) {
+    if (const auto room = admit(0, bytes_of(known->outcome), "steps"); !room) co_return std::unexpected(room.error());
+    co_return answer_again(*known, step.input_digest);
   }
+  if (const auto durable = co_await record_what_came_before(); !durable) co_return std::unexpected(durable.error());
+  step.outcome = as_recorded(co_await try_step(step.key, function, retry, step.tries));
+  if (!still_owner()) co_return std::unexpected(superseded());
+  if (const auto room = admit(0, bytes_of(step.outcome), "steps"); !room) co_return std::unexpected(room.error());
   steps_.add(step);
   co_return step.outcome;
 }
 
-Result<void> RuntimeExecutionContext::begin_step(const std::string& name, const Json& input) const {
+Result<void> RuntimeExecutionContext::begin_step(const std::string& name, const Json& input,
+                                                 const RetryPolicy& retry) const {
   TRY(check_outside_step("steps"));
   if (divergence_) return std::unexpected(*divergence_);
   TRY(check_name("step", "name", name));
   TRY(recordable("step", input, kMaxResultBytes));
-  return {};
+  if (retry.max_tries == 0) return refused("step", "max_tries must be at least 1");
+  TRY(check_delay("first_delay_us", retry.first_delay_us));
+  return check_delay("max_delay_us", retry.max_delay_us);
 }
 
 Result<Json> RuntimeExecutionContext::answer_again(const StepOutcome& step, const std::string& input_digest) {
@@ -63,14 +86,16 @@ Result<Json> RuntimeExecutionContext::answer_again(const StepOutcome& step, cons
       ErrorCode::conflict,
       fmt::format(
           "step '{}' was recorded with an input whose SHA-256 is {}, and is asked for with {}: the handler does "
-          "not do again what it did; put the code back under which this execution began, or rename the step",
+          "not do again what it did; put the code back under which this execution began",
           step.key, step.input_digest, input_digest),
       kStepDiverged, Json::object({{"expected", step.input_digest}, {"found", input_digest}, {"step", step.key}})};
   return std::unexpected(*divergence_);
 }
 
 Task<Result<void>> RuntimeExecutionContext::record_what_came_before() {
-  if (all_durable_ && !steps_.has_pending()) co_return Result<void>();
+  if (!still_owner()) co_return std::unexpected(superseded());
+  const bool all_recorded = !steps_.has_pending() && std::ranges::all_of(commit_.observations, &Observation::recorded);
+  if (all_durable_ && all_recorded) co_return Result<void>();
   if (PLANTED_BUG("go-on-before-step-is-recorded")) co_return Result<void>();
   std::vector<base::RecordDraft> drafts;
   append_unrecorded(drafts);

@@ -49,6 +49,7 @@ void ExecutionLifecycleManager::hand_over(TrackedExecution& tracked, const Resul
   const bool is_parked = result && result->status == ExecutionStatus::parked;
   tracked.running = false;
   tracked.ended = !is_parked;
+  if (is_parked) tracked.row.status = "parked";
   if (!result || is_parked || !tracked.waiting.empty()) tracked.result = result;
   for (const auto duplicate : std::exchange(tracked.waiting, {})) duplicate.resume();
 }
@@ -172,7 +173,7 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
                                                                             const Result<void>& outcome) {
   const std::int64_t duration_us = parts_.clock.steady_us() - execution.accepted_steady_us;
   const std::string& tenant = execution.intent->tenant_id;
-  const bool is_parked = !outcome && outcome.error().reason == kStepDiverged;
+  const bool is_parked = execution.context && !execution.context->given_up() && execution.context->divergence();
   std::optional<Error> error;
   if (outcome) {
     execution.commit.push_back(draft_record(RecordType::execution_completed, tenant,
@@ -192,11 +193,7 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
   // It was accepted, or may have been: whoever opens the log again goes on with it.
   if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
   if (outcome) parts_.decisions.decided_at(execution.context->commit(), tenant, receipt->last_position);
-  if (is_parked) {
-    execution.tracked->row.status = "parked";
-  } else {
-    parts_.decisions.ended(execution.tracked, receipt->last_position);
-  }
+  if (!is_parked) parts_.decisions.ended(execution.tracked, receipt->last_position);
 
   const std::uint64_t awaited = PLANTED_BUG("ack-before-commit") ? 0 : receipt->last_position;
   if (auto durable = co_await parts_.log.durable(awaited); !durable) co_return std::unexpected(durable.error());
@@ -315,6 +312,8 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_
                                 execution.attempt));
   TRY(const auto receipt, append(*tracked, std::move(drafts)));
   tracked->row.attempt = execution.attempt;
+  tracked->row.status = "running";
+  tracked->result.reset();
   tracked->running = true;
   execution.started_position = receipt.last_position;
   return execution;

@@ -176,12 +176,10 @@ Error parameters_refused(const std::vector<SchemaViolation>& violations) {
 }
 
 Error superseded() {
-  return Error{
-      ErrorCode::cancelled,
-      "the runtime has given up on this attempt (its deadline passed, or the runtime closes): nothing more of it "
-      "is recorded",
-      "superseded",
-      {}};
+  return Error{ErrorCode::cancelled,
+               "the runtime has given up on this attempt (its deadline passed): nothing more of it is recorded",
+               "superseded",
+               {}};
 }
 
 Error recordable(Error error) {

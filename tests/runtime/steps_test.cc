@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Steps: done once and remembered, whatever happens to the process between two of them.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
@@ -100,7 +101,34 @@ Task<Result<HandlerResult>> take_flaky_step(public_works::Clock* clock, std::vec
   co_return HandlerResult{*std::move(value)};
 }
 
-Task<Result<Json>> meddle(std::vector<std::string>* refused, ExecutionContext* context) {
+Task<Result<HandlerResult>> take_one_step(StepFunction function, ExecutionContext& context, RetryPolicy retry = {}) {
+  auto value = co_await context.step("one", Json(), std::move(function), std::move(retry));
+  if (!value) co_return std::unexpected(value.error());
+  co_return HandlerResult{*std::move(value)};
+}
+
+Task<Result<HandlerResult>> take_a_step_late(Gate* gate, StepFunction function, ExecutionContext& context) {
+  co_await *gate;
+  co_return co_await take_one_step(std::move(function), context);
+}
+
+Task<Result<HandlerResult>> go_on_regardless(World* world, ExecutionContext& context) {
+  for (const char* name : {"one", "two", "three"}) (void)co_await context.step(name, Json(), world->effect(name));
+  co_return HandlerResult{};
+}
+
+Task<Result<HandlerResult>> list_members(World* world, Json value, ExecutionContext& context) {
+  auto object = co_await context.step("object", Json(), world->effect("object", value));
+  auto later = co_await context.step("later", Json(), world->effect("later"));
+  if (!object || !later) co_return fail(ErrorCode::failed, "no step");
+  std::string names;
+  object->for_each_member([&](std::string_view name, const Json&) { names += name; });
+  co_return HandlerResult{Json(names)};
+}
+
+Task<Result<Json>> meddle(std::vector<std::string>* refused, ExecutionContext* context, ArtifactSink* sink) {
+  refused->push_back(sink->write("more").error().reason);
+  refused->push_back(sink->finish().error().reason);
   const auto note = [refused](const auto& result) { refused->push_back(result ? "taken" : result.error().reason); };
   note(context->get_state("key"));
   note(context->put_state("key", Json(1)));
@@ -123,9 +151,14 @@ Task<Result<Json>> meddle(std::vector<std::string>* refused, ExecutionContext* c
 }
 
 Task<Result<HandlerResult>> meddle_inside_a_step(std::vector<std::string>* refused, ExecutionContext& context) {
-  auto value = co_await context.step("outer", Json(), [&](const StepRun&) { return meddle(refused, &context); });
+  const auto sink = context.open_artifact("opened", "text/plain");
+  if (!sink) co_return std::unexpected(sink.error());
+  auto value =
+      co_await context.step("outer", Json(), [&](const StepRun&) { return meddle(refused, &context, sink->get()); });
   if (!value) co_return std::unexpected(value.error());
   if (auto state = context.put_state("key", Json(1)); !state) co_return std::unexpected(state.error());
+  if (auto refused_name = context.add_artifact({"a", "text/plain", "x"}); !refused_name)
+    co_return std::unexpected(refused_name.error());
   co_return HandlerResult{};
 }
 
@@ -196,6 +229,7 @@ TEST_F(Steps, ThatAreRecordedAreAnsweredAgainAndNotDoneAgain) {
     World after;
     ManualRuntime reopened(dying.copy_of_log(), 2);
     before.gate.open();
+    runtime_.run();
     reopened.support("work", taking_steps(after, names));
     const Heard heard = reopened.resume(reopened.decisions.live().front());
     reopened.run();
@@ -222,11 +256,34 @@ TEST_F(Steps, ThatFailedAreAnsweredWithTheSameErrorAgain) {
   World after;
   ManualRuntime reopened(runtime_.copy_of_log(), 2);
   before.gate.open();
+  runtime_.run();
   reopened.support("work", handler(after));
   const Heard heard = reopened.resume(reopened.decisions.live().front());
   reopened.run();
   EXPECT_THAT(after.effects, ElementsAre("undo"));
   EXPECT_EQ((*heard)->value().value.dump(), R"({"because":"card_declined","details":{"limit":5},"kind":"conflict"})");
+}
+
+TEST_F(Steps, HaveWhatTheContextAnsweredBeforeThemRecordedBeforeTheyRun) {
+  World before;
+  before.stops_at = "earlier";
+  const auto handler = [](World& world) {
+    return [&world](const Intent&, ExecutionContext& context) { return tell_time_around_a_step(&world, context); };
+  };
+  runtime_.support("work", handler(before));
+  const Heard never_heard = runtime_.submit(intent_for("work"));
+  runtime_.run();
+  const std::int64_t first_us = runtime_.clock.wall_us();
+  EXPECT_EQ(runtime_.recorded().back(), Names{"ContextObserved"});
+  World after;
+  ManualRuntime reopened(runtime_.copy_of_log(), 2);
+  before.gate.open();
+  runtime_.run();
+  reopened.clock.advance_us(5'000'000);
+  reopened.support("work", handler(after));
+  const Heard heard = reopened.resume(reopened.decisions.live().front());
+  reopened.run();
+  EXPECT_EQ((*heard)->value().value.at(0).as_int64(), first_us);
 }
 
 TEST_F(Steps, SeeWhatTheContextAnsweredBeforeThemAgain) {
@@ -242,6 +299,7 @@ TEST_F(Steps, SeeWhatTheContextAnsweredBeforeThemAgain) {
   World after;
   ManualRuntime reopened(runtime_.copy_of_log(), 2);
   before.gate.open();
+  runtime_.run();
   reopened.clock.advance_us(5'000'000);
   reopened.support("work", handler(after));
   const Heard heard = reopened.resume(reopened.decisions.live().front());
@@ -273,6 +331,7 @@ TEST_F(Steps, WithAnotherInputThanRecordedParkTheExecutionWhateverTheHandlerMake
   runtime_.run();
   ManualRuntime reopened(runtime_.copy_of_log(), 2);
   before.gate.open();
+  runtime_.run();
   World after;
   reopened.support("work",
                    [&after](const Intent&, ExecutionContext& context) { return ask_otherwise(&after, context); });
@@ -303,6 +362,40 @@ TEST_F(Steps, WithAnotherInputThanRecordedParkTheExecutionWhateverTheHandlerMake
   EXPECT_EQ(third.execute(duplicate)->status, ExecutionStatus::parked);
   EXPECT_EQ(third.execute(duplicate)->error->reason, "step_diverged");
   EXPECT_THAT(after.effects, IsEmpty());
+}
+
+TEST_F(Steps, ParkNothingBeforeThatIsDurable) {
+  World before;
+  before.stops_at = "two";
+  runtime_.support("work", taking_steps(before, {"one", "two"}));
+  Intent intent = intent_for("work");
+  const Heard never_heard = runtime_.submit(intent);
+  runtime_.run();
+  ManualRuntime reopened(runtime_.copy_of_log(), 2);
+  before.gate.open();
+  runtime_.run();
+  World after;
+  reopened.support("work",
+                   [&after](const Intent&, ExecutionContext& context) { return ask_otherwise(&after, context); });
+  reopened.log.hold();
+  const Heard heard = reopened.resume(reopened.decisions.live().front());
+  reopened.run();
+  reopened.log.release_one();  // its grant
+  reopened.run();
+  const Heard duplicate = reopened.submit(intent);
+  reopened.run();
+  EXPECT_FALSE(duplicate->has_value()) << "it waits for the first";
+  reopened.log.release();
+  reopened.run();
+  ASSERT_TRUE(heard->has_value() && duplicate->has_value());
+  EXPECT_EQ((*duplicate)->value().status, ExecutionStatus::parked);
+}
+
+TEST_F(Steps, ParkNothingForAnErrorThatOnlySaysSo) {
+  runtime_.support("work", [this](const Intent&, ExecutionContext& context) {
+    return take_one_step(world_.effect("one", fail(ErrorCode::conflict, "not mine", "step_diverged")), context);
+  });
+  EXPECT_EQ(runtime_.execute(intent_for("work"))->status, ExecutionStatus::failed);
 }
 
 // --- what fails
@@ -362,6 +455,80 @@ TEST_F(Steps, OfAnAttemptThatWasGivenUpAreNotRecorded) {
   EXPECT_THAT(world_.effects, ElementsAre("one")) << "nor does it go on";
 }
 
+TEST_F(Steps, DoNotBeginInAnAttemptThatWasGivenUp) {
+  Gate gate;
+  runtime_.support("work", [&](const Intent&, ExecutionContext& context) {
+    return take_a_step_late(&gate, world_.effect("late"), context);
+  });
+  Intent intent = intent_for("work");
+  intent.deadline_us = runtime_.clock.wall_us() + 1'000'000;
+  const Heard heard = runtime_.submit(intent);
+  runtime_.run();
+  runtime_.clock.advance_us(2'000'000);
+  runtime_.run();
+  ASSERT_TRUE(heard->has_value());
+  gate.open();
+  runtime_.run();
+  EXPECT_THAT(world_.effects, IsEmpty());
+}
+
+TEST_F(Steps, DoNotRunOnceTheLogHasStoppedWhateverTheHandlerMakesOfIt) {
+  runtime_.support("work",
+                   [this](const Intent&, ExecutionContext& context) { return go_on_regardless(&world_, context); });
+  runtime_.log.hold();
+  const Heard heard = runtime_.submit(intent_for("work"));
+  runtime_.run();
+  runtime_.log.release_one();
+  runtime_.run();
+  runtime_.log.stop();
+  runtime_.run();
+  ASSERT_TRUE(heard->has_value());
+  EXPECT_EQ(heard->value().error().code, ErrorCode::unknown);
+  EXPECT_THAT(world_.effects, ElementsAre("one")) << "what its outcome led to would be done without it";
+}
+
+TEST_F(Steps, StopWaitingForAnotherTryOnceTheyAreGivenUp) {
+  std::vector<std::int64_t> at_us;
+  const RetryPolicy retry{
+      .max_tries = 9, .first_delay_us = 3'600'000'000, .max_delay_us = 3'600'000'000, .non_retryable = {}};
+  runtime_.support("work", [&](const Intent&, ExecutionContext& context) {
+    return take_flaky_step(&runtime_.clock, &at_us, 8, retry, context);
+  });
+  Intent intent = intent_for("work");
+  intent.deadline_us = runtime_.clock.wall_us() + 1'000'000;
+  const Heard heard = runtime_.submit(intent);
+  for (int i = 0; i < 12; ++i) {
+    runtime_.run();
+    runtime_.clock.advance_us(100'000);
+  }
+  runtime_.run();
+  ASSERT_TRUE(heard->has_value());
+  runtime_.lifecycle->wait_for_handlers();  // or this would hang
+  EXPECT_THAT(at_us, SizeIs(1));
+}
+
+TEST_F(Steps, AnswerTheSameWhetherTheyRanOrAreAnsweredAgain) {
+  World before;
+  before.stops_at = "later";
+  Json value = Json::object({{"z", 1}, {"a", 1.0}});
+  const auto handler = [&value](World& world) {
+    return [&](const Intent&, ExecutionContext& context) { return list_members(&world, value, context); };
+  };
+  runtime_.support("work", handler(before));
+  const Heard first = runtime_.submit(intent_for("work"));
+  runtime_.run();
+  World after;
+  ManualRuntime reopened(runtime_.copy_of_log(), 2);
+  reopened.support("work", handler(after));
+  const Heard second = reopened.resume(reopened.decisions.live().front());
+  reopened.run();
+  before.gate.open();
+  runtime_.run();
+  runtime_.run();
+  EXPECT_EQ((*first)->value().value, Json("az"));
+  EXPECT_EQ((*second)->value().value, Json("az"));
+}
+
 TEST_F(Steps, AnswerUnknownWhenTheLogStops) {
   runtime_.support("work", taking_steps(world_, {"one", "two"}));
   runtime_.log.hold();
@@ -382,7 +549,7 @@ TEST_F(Steps, RefuseWhatWouldNotHappenAgainInside) {
   runtime_.support("work",
                    [&](const Intent&, ExecutionContext& context) { return meddle_inside_a_step(&refused, context); });
   EXPECT_EQ(runtime_.execute(intent_for("work"))->status, ExecutionStatus::completed);
-  EXPECT_EQ(refused, Names(9, "inside_step"));
+  EXPECT_EQ(refused, Names(11, "inside_step"));
 }
 
 TEST_F(Steps, RefuseBadInputByName) {
@@ -396,6 +563,16 @@ TEST_F(Steps, RefuseBadInputByName) {
   EXPECT_THAT(error_of("huge", Json()).message, HasSubstr("step: is 1048579 bytes of JSON; the limit is 1048576"));
   EXPECT_EQ(error_of("throws", Json()).message, "the step threw: thrown");
   EXPECT_EQ(error_of("empty", Json()).reason, "empty_task");
+  for (const RetryPolicy& bad :
+       {RetryPolicy{0, 0, 0, {}}, RetryPolicy{1, -1, 0, {}}, RetryPolicy{1, 0, INT64_MAX, {}}}) {
+    runtime_.support(fmt::format("bad{}{}", bad.max_tries, bad.first_delay_us),
+                     [this, bad](const Intent&, ExecutionContext& context) {
+                       return take_one_step(world_.effect("one"), context, bad);
+                     });
+    const auto result = runtime_.execute(intent_for(fmt::format("bad{}{}", bad.max_tries, bad.first_delay_us)));
+    EXPECT_EQ(result->error->reason, "invalid_step") << result->error->message;
+  }
+  EXPECT_THAT(world_.effects, IsEmpty());
 }
 
 }  // namespace
