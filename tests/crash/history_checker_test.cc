@@ -237,6 +237,26 @@ TEST(HistoryChecker, I6AnAttemptRanThatWasNeverGranted) {
   EXPECT_EQ(story.broken(), Broken{"I6"});
 }
 
+TEST(HistoryChecker, I5AStepIsRecordedTwice) {
+  Story story;
+  story.replace('b', RecordType::step_completed, "reserve#1", "charge#1");
+  EXPECT_EQ(story.broken(), Broken{"I5"});
+}
+
+TEST(HistoryChecker, I5AStepRanAgainAlthoughItWasRecorded) {
+  Story story;
+  story.ledger.push_back({Story::id('b').text(), "acme", "key-b", 2, "reserve#1"});
+  EXPECT_EQ(story.broken(), Broken{"I5"});
+}
+
+TEST(HistoryChecker, I5AStepRanAlthoughTheOneBeforeItWasNotRecorded) {
+  Story story;
+  story.ledger.push_back({Story::id('b').text(), "acme", "key-b", 2, "confirm#1"});
+  EXPECT_EQ(story.broken(), Broken{}) << "the last one may be lost";
+  story.ledger.push_back({Story::id('b').text(), "acme", "key-b", 2, "settle#1"});
+  EXPECT_EQ(story.broken(), Broken{"I5"});
+}
+
 TEST(HistoryChecker, I7AStreamLacksACommittedEvent) {
   Story story;
   story.streams.begin()->second.pop_back();

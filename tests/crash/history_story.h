@@ -233,6 +233,11 @@ inline Story::Story() {
   complete('c', R"({"key":"kept","value":2,"version":2})", {"event-3"});
   add(1, of_store(RecordType::events_published, fmt::format(R"({{"position":{},"publisher":"p"}})", position())));
   accept('b', "noting");
+  for (const std::string key : {"reserve#1", "charge#1"}) {
+    const std::string payload = fmt::format(R"({{"input_digest":"","key":"{}","result":1,"tries":1}})", key);
+    batches.back().drafts.push_back(runtime::draft_record(RecordType::step_completed, "acme", payload, id('b'), 1));
+    ledger.push_back({id('b').text(), "acme", "key-b", 1, key});
+  }
   add(2, of_store(RecordType::partition_opened, R"({"epoch":2,"release":"0.1.0"})"));
   add(2, {runtime::draft_record(RecordType::execution_started, "acme", runtime::started_payload(2, 2), id('b'), 2)});
   ledger.push_back({id('b').text(), "acme", "key-b", 2});
