@@ -210,6 +210,8 @@ class Round {
         held_by_.push_back(Json::object({{"position", parts_.log.first_position()}, {"what", "backup"}}));
         return {};
       }
+      // Whoever took them may have died, or failed, before their names were durable.
+      TRY(parts_.files.sync_directory(parts_.directory.snapshots()));
       TRY(parts_.log.retire(free.back().segment.last_position + 1));
     }
     for (const Candidate& candidate : free) retired_.push_back(segment_json(candidate));

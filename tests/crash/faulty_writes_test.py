@@ -8,6 +8,7 @@ was given before."""
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -93,6 +94,35 @@ class FaultyWrites(unittest.TestCase):
                 unknown += "unknown" in statuses
                 self.settle(data, results)
         self.assertGreaterEqual(unknown, 3, "too few runs came to the point")
+
+    def retain(self, data, **faults):
+        """(exit code, what it printed, segments there are afterwards)."""
+        environment = os.environ | ({"LD_PRELOAD": SHIM} if faults else {})
+        environment |= {"FAULTY_WRITES" + ("_" + name.upper() if name != "kind" else ""): str(value)
+                        for name, value in faults.items()}
+        done = subprocess.run([SYMPHAINY, "wal", "retain", "--older-than", "0s", "--data", str(data)], env=environment,
+                              capture_output=True, text=True, timeout=120, check=False)
+        return done.returncode, done.stdout + done.stderr, len(list((data / "wal").glob("*.seg")))
+
+    def test_nothing_is_retired_behind_a_snapshot_whose_name_may_be_lost(self):
+        template = self.directory / "template"
+        self.assertEqual(self.run_work(template)[0], 0)
+        before = len(list((template / "wal").glob("*.seg")))
+        self.assertGreaterEqual(before, 2)
+        for call in range(1, 40):  # the sync behind the manifest's rename is one of them
+            data = self.directory / f"retained-{call}"
+            shutil.copytree(template, data)
+            code, told, segments = self.retain(data, kind="eio", path="/snapshots", **{"from": call, "count": 1})
+            if code != 0 and segments == before and list((data / "snapshots").glob("*.json")):
+                break
+        else:
+            self.fail("no sync failed behind the manifest's rename")
+        code, told, segments = self.retain(data, kind="eio", path="/snapshots")
+        self.assertNotEqual(code, 0, told)
+        self.assertEqual(segments, before, told)
+        code, told, segments = self.retain(data)
+        self.assertEqual(code, 0, told)
+        self.assertLess(segments, before, told)
 
     def test_a_full_disk_loses_nothing(self):
         for name, fault in {"while a segment is written": {"path": ".seg", "from": 12, "count": 1},
