@@ -48,6 +48,13 @@ ExecutionRow execution_at(std::uint64_t position, const std::string& tenant) {
   return row;
 }
 
+// It has not ended.
+void make_live(ExecutionRow& row, const std::string& status = "running") {
+  row.status = status;
+  row.ended_us = 0;
+  row.ended_position = 0;
+}
+
 EventRow event_at(std::uint64_t position, std::uint32_t ordinal, const std::string& tenant, const std::string& topic,
                   std::uint64_t sequence) {
   EventRow row;
@@ -166,10 +173,12 @@ TEST_P(StateStoreContract, AnExecutionComesBackAsItWasWritten) {
 TEST_P(StateStoreContract, AnExecutionThatEndsIsReplacedAndNoLongerLive) {
   ExecutionRow first = execution_at(1, "a");
   ExecutionRow second = execution_at(2, "b");
-  first.status = second.status = "running";
+  make_live(first);
+  make_live(second, "parked");
   apply({.position = 5, .executions = {second, first}});
   EXPECT_THAT(positions(store_->live_executions().value()), ElementsAre(1, 2));
-  EXPECT_THAT(positions(store_->list_executions({.status = "running"}).value()), ElementsAre(2, 1));
+  EXPECT_THAT(positions(store_->list_executions({.status = "running"}).value()), ElementsAre(1));
+  EXPECT_THAT(positions(store_->list_executions({.status = "parked"}).value()), ElementsAre(2));
   first = execution_at(1, "a");
   first.attempt = 2;
   apply({.position = 6, .executions = {second, first}});
@@ -179,7 +188,7 @@ TEST_P(StateStoreContract, AnExecutionThatEndsIsReplacedAndNoLongerLive) {
 
 TEST_P(StateStoreContract, OfRowsWithTheSameKeyTheLastOneCounts) {
   ExecutionRow running = execution_at(1, "a");
-  running.status = "running";
+  make_live(running);
   EventRow early = event_at(2, 0, "a", "t", 1);
   EventRow late = early;
   late.subject = "late";
@@ -209,7 +218,8 @@ TEST_P(StateStoreContract, EveryFilterNarrowsAndTheNewestComesFirst) {
   std::vector<ExecutionRow> all;
   for (std::uint64_t at = 1; at <= 60; ++at) {
     all.push_back(execution_at(at, at % 4 == 0 ? "b" : "a"));
-    if (at % 7 == 0) all.back().status = at % 2 == 0 ? "running" : "failed";
+    if (at % 14 == 0) make_live(all.back());
+    if (at % 14 == 7) all.back().status = "failed";
   }
   changes.executions = all;
   apply(changes);
@@ -426,7 +436,7 @@ TEST_P(StateStoreContract, ATenantsAnswersAreTheSameWhetherAnotherTenantExistsOr
     row.intent_id = "same-intent-" + std::to_string(at / 2);
     row.idempotency_key = "same-key-" + std::to_string(at / 2);
     row.session = "shared";
-    if (at % 5 == 0) row.status = "running";
+    if (at % 5 == 0) make_live(row);
     for (StateChanges* changes : {&of_both, &of_a}) {
       if (changes == &of_a && tenant == "b") continue;
       changes->executions.push_back(row);
