@@ -80,24 +80,23 @@ Json positions_of(const std::vector<Snapshot>& snapshots) {
 // A log that is to be backed up.
 struct BackupSource {
   public_works::LogIdentity log;
-  std::uint64_t end = 0;             // position
-  std::optional<Error> base_damage;  // a copy can only begin behind a snapshot then
+  std::uint64_t end = 0;        // position
+  std::optional<Error> damage;  // it does not open: a copy can only begin behind a snapshot
 };
 
-bool base_is_damaged(FileSystem& files, const std::string& wal, const public_works::LogIdentity& log) {
-  const auto base = public_works::read_log_base(files, wal);
-  if (!base) return base.error().code == ErrorCode::corrupt;
-  if (*base) return (*base)->log.store != log.store || (*base)->log.timeline != log.timeline;
-  const auto segments = public_works::segment_paths(files, wal);
-  return segments && !segments->empty() && !segments->front().ends_with(public_works::segment_name(1));
+// Each segment is whole before the next is made, so only the last may end anywhere.
+Result<bool> is_in_last_segment(FileSystem& files, const std::string& wal, std::uint64_t end) {
+  TRY(const auto segments, public_works::segment_paths(files, wal));
+  if (segments.empty()) return false;
+  const std::string& last = segments.back();
+  return public_works::parse_segment_name(last.substr(last.rfind('/') + 1)).value_or(UINT64_MAX) <= end + 1;
 }
 
-// A log whose base alone is damaged does not open; how far it goes is told by what follows the snapshots.
-Result<BackupSource> source_without_base(FileSystem& files, const DataDirectory& from, const Error& why) {
+// A log whose beginning is damaged does not open; how far it goes is told by what follows the snapshots.
+Result<BackupSource> source_behind_damage(FileSystem& files, const DataDirectory& from, const Error& why) {
   const auto head = public_works::read_durable_head(files, from.wal());
   if (!head) return std::unexpected(why);
   BackupSource source{{head->newest.store, head->newest.timeline}, 0, why};
-  if (!base_is_damaged(files, from.wal(), source.log)) return std::unexpected(why);
   TRY(const auto beginnings, beginnings_behind_snapshots(files, from, source.log));
   for (const RetiredBeginning& beginning : beginnings) {
     public_works::FollowOptions how;
@@ -109,8 +108,10 @@ Result<BackupSource> source_without_base(FileSystem& files, const DataDirectory&
     const std::uint64_t reached = followed.chain.position();
     if (reached > how.begin.position()) source.end = std::max(source.end, reached);
   }
-  const bool is_whole = head->newest.closed ? source.end == head->newest.position : source.end >= head->newest.position;
-  if (source.end == 0 || !is_whole) return std::unexpected(why);
+  const std::uint64_t known = head->newest.position;
+  const bool is_whole = head->newest.closed ? source.end == known : source.end >= known;
+  TRY(const bool in_last, is_in_last_segment(files, from.wal(), source.end));
+  if (source.end == 0 || !is_whole || !in_last) return std::unexpected(why);
   return source;
 }
 
@@ -118,7 +119,7 @@ Result<BackupSource> source_of(FileSystem& files, const DataDirectory& from) {
   public_works::SystemClock clock;
   public_works::SystemRandom random;
   const auto log = public_works::SegmentLog::open(files, clock, random, {.directory = from.wal(), .read_only = true});
-  if (!log && log.error().code == ErrorCode::corrupt) return source_without_base(files, from, log.error());
+  if (!log && log.error().code == ErrorCode::corrupt) return source_behind_damage(files, from, log.error());
   if (!log) return std::unexpected(log.error());
   if ((*log)->durable_position() > 0) return BackupSource{(*log)->identity(), (*log)->durable_position(), {}};
   return fail(ErrorCode::conflict, "the log is empty: there is nothing to back up yet");
@@ -135,7 +136,7 @@ class BackupMaker {
     TRY(source_, source_of(files_, from_));
     TRY(sync_last_segment(files_, from_.wal()));
     std::uint64_t reached = 0;
-    if (!source_.base_damage) {
+    if (!source_.damage) {
       TRY(const auto own, read_beginning(files_, from_));
       TRY(auto made, make(own, Beginning::own, reached));
       if (made) return *std::move(made);
@@ -149,7 +150,7 @@ class BackupMaker {
       if (!made) return std::unexpected(std::move(made).error());
       if (*made) return **std::move(made);
     }
-    if (source_.base_damage) return std::unexpected(*source_.base_damage);
+    if (source_.damage) return std::unexpected(*source_.damage);
     return std::unexpected(log_error(files_, from_.wal(), reached, source_.end));
   }
 

@@ -26,6 +26,15 @@ std::uint64_t first_in(const std::string& segment_path) {
   return public_works::parse_segment_name(segment_path.substr(segment_path.rfind('/') + 1)).value_or(0);
 }
 
+std::unexpected<Error> no_batch_ends_at(std::uint64_t position, std::uint64_t reached, const std::string& wal) {
+  return fail(
+      ErrorCode::corrupt,
+      fmt::format("{}: no batch ends at position {}, which the log was folded up to, but one at {}; no snapshot "
+                  "was taken, see `symphainy wal verify`",
+                  wal, position, reached),
+      "log_damaged");
+}
+
 }  // namespace
 
 // The log's, at the end of the batch that ends there.
@@ -69,15 +78,27 @@ Result<LogBase> Snapshots::verified_base_of(const Snapshot& snapshot, const LogI
   return base;
 }
 
-// Where the chains are known that lead to a new snapshot: at the newest of the good ones, or where the log begins.
-Result<LogBase> Snapshots::known_chains(const EventLog& log, const std::vector<Snapshot>& kept) const {
-  if (!kept.empty() && kept.front().base) {
-    auto base = base_of(kept.front(), log.identity());
-    if (base || !is_no_use(base.error())) return base;
-    spdlog::warn("passing over the chains beside a snapshot: {}", base.error().message);
+// Where the chains are known: at the good snapshots, newest first, and where the log begins.
+Result<std::vector<LogBase>> Snapshots::known_chains(const EventLog& log, const std::vector<Snapshot>& kept) const {
+  std::vector<LogBase> known;
+  for (const Snapshot& snapshot : kept) {
+    if (!snapshot.base) continue;
+    auto base = base_of(snapshot, log.identity());
+    if (!base && !is_no_use(base.error())) return std::unexpected(base.error());
+    if (base) {
+      known.push_back(*std::move(base));
+    } else {
+      spdlog::warn("passing over the chains beside a snapshot: {}", base.error().message);
+    }
   }
-  TRY(auto base, public_works::read_log_base(files_, directory_.wal()));
-  return base ? *std::move(base) : LogBase{log.identity(), {}, {}};
+  auto begin = public_works::read_log_base(files_, directory_.wal());
+  if (!begin && begin.error().code != ErrorCode::corrupt) return std::unexpected(begin.error());
+  if (begin) {
+    known.push_back(*begin ? **std::move(begin) : LogBase{log.identity(), {}, {}});
+  } else {
+    spdlog::warn("passing over the chains where the log begins: {}", begin.error().message);
+  }
+  return known;
 }
 
 // Every hash up to there is checked again. Nothing when it was stopped.
@@ -90,12 +111,50 @@ Result<std::optional<LogBase>> Snapshots::chains_at(LogBase begin, std::uint64_t
     if (!passed) TRY(public_works::move_behind(files_, segments[i], begin, position));
   }
   if (begin.chain.position() == position) return begin;
-  return fail(
-      ErrorCode::corrupt,
-      fmt::format("{}: no batch ends at position {}, which the log was folded up to, but one at {}; no snapshot "
-                  "was taken, see `symphainy wal verify`",
-                  directory_.wal(), position, begin.chain.position()),
-      "log_damaged");
+  return no_batch_ends_at(position, begin.chain.position(), directory_.wal());
+}
+
+// Damage before the snapshot that the new one was folded from leaves it without chains, and no more: what was folded
+// is checked all the same.
+Result<std::optional<Snapshots::Chains>> Snapshots::chains_of(const EventLog& log, const std::vector<Snapshot>& kept,
+                                                              std::uint64_t position,
+                                                              const std::function<bool()>& stopped) const {
+  TRY(auto known, known_chains(log, kept));
+  std::optional<Error> damage;
+  for (LogBase& begin : known) {
+    auto base = chains_at(std::move(begin), position, stopped);
+    if (base && !*base) return std::nullopt;
+    if (base) return Chains{(*base)->chain.store_hash(), std::move(*base)};
+    if (base.error().code != ErrorCode::corrupt) return std::unexpected(base.error());
+    if (!damage) damage = std::move(base).error();
+  }
+  const auto store_hash = folded_store_hash(log, kept, position, stopped);
+  if (store_hash && !*store_hash) return std::nullopt;
+  if (!store_hash && store_hash.error().code != ErrorCode::corrupt) return std::unexpected(store_hash.error());
+  if (!store_hash) return std::unexpected(damage ? *damage : store_hash.error());
+  spdlog::warn("the snapshot at position {} is taken without the log's chains, so no log can begin behind it: {}",
+               position, damage ? damage->message : "they are known nowhere");
+  return Chains{**store_hash, {}};
+}
+
+// By the store's chain alone, and only of what the new snapshot was folded from. Nothing when it was stopped.
+Result<std::optional<base::Digest>> Snapshots::folded_store_hash(const EventLog& log, const std::vector<Snapshot>& kept,
+                                                                 std::uint64_t position,
+                                                                 const std::function<bool()>& stopped) const {
+  base::LogChain chain =
+      kept.empty() ? base::LogChain() : base::LogChain::behind(kept.front().position, kept.front().store_hash);
+  Result<void> followed;
+  bool was_stopped = false;
+  TRY(log.read_batches(chain.position() + 1, [&](const base::LogBatch& batch) {
+    was_stopped = stopped && stopped();
+    if (was_stopped || batch.last_position() > position) return false;
+    followed = chain.follow(batch, log.identity().store);
+    return followed && chain.position() < position;
+  }));
+  if (was_stopped) return std::nullopt;
+  TRY(std::move(followed));
+  if (chain.position() == position) return chain.store_hash();
+  return no_batch_ends_at(position, chain.position(), directory_.wal());
 }
 
 Result<void> Snapshots::write_base(Snapshot& snapshot, const LogBase& base) const {

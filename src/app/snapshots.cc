@@ -183,7 +183,6 @@ Result<std::optional<Snapshot>> Snapshots::take(const EventLog& log, public_work
   }
   TRY(const bool folded, fold(log, kept.empty() ? std::nullopt : std::optional(kept.front()), until, stopped));
   if (!folded) return std::nullopt;
-  TRY(LogBase begin, known_chains(log, kept));
   const std::string unfinished = directory_.snapshots() + "/unfinished.db";
   TRY(files_.remove(unfinished));
   TRY(const auto file, files_.open(unfinished, OpenMode::create));  // SQLite would make it readable by everybody
@@ -197,14 +196,14 @@ Result<std::optional<Snapshot>> Snapshots::take(const EventLog& log, public_work
   snapshot.position = copy.position;
   snapshot.path = directory_.snapshots() + "/" + name_of(copy.position) + ".db";
   snapshot.created_us = clock.wall_us();
-  TRY(const auto base, chains_at(std::move(begin), copy.position, stopped));
-  if (!base) return std::nullopt;
-  snapshot.store_hash = base->chain.store_hash();
+  TRY(const auto chains, chains_of(log, kept, copy.position, stopped));
+  if (!chains) return std::nullopt;
+  snapshot.store_hash = chains->store_hash;
   TRY(snapshot.digest, digest_of(files_, unfinished));
   CRASH_POINT("snapshot-before-rename");
   TRY(files_.rename(unfinished, snapshot.path));
   CRASH_POINT("snapshot-after-rename");
-  TRY(write_base(snapshot, *base));
+  if (chains->base) TRY(write_base(snapshot, *chains->base));
   TRY(write_manifest(snapshot, log.identity()));
   kept.insert(kept.begin(), snapshot);
   TRY(remove_others(kept));

@@ -29,7 +29,7 @@ struct Snapshot {
   std::string path;  ///< of the database
   base::Digest store_hash;
   FileDigest digest;
-  std::optional<FileDigest> base;  ///< of the chains; nothing: an earlier release took it, which kept none
+  std::optional<FileDigest> base;  ///< of the chains; nothing: none are kept, as by an earlier release
   std::int64_t created_us = 0;
 };
 
@@ -70,7 +70,8 @@ class Snapshots {
                                                                const public_works::LogIdentity& log) const;
   /// Of the log up to the batch that holds `until`, folded from the newest good one on, verified and durable; then all
   /// but the last two good ones are removed, or stay for the next time when a backup is being taken. Nothing when the
-  /// newest has that position already, or when it was stopped; `stopped` may be empty. corrupt, reason
+  /// newest has that position already, or when it was stopped; `stopped` may be empty. Damage in the log before the
+  /// newest good one leaves the new one without chains when no kept ones lead there. corrupt, reason
   /// "snapshot_damaged", when none is good and the log begins later than at 1.
   [[nodiscard]] Result<std::optional<Snapshot>> take(const public_works::EventLog& log, public_works::Clock& clock,
                                                      std::uint64_t until, const std::function<bool()>& stopped = {});
@@ -84,15 +85,27 @@ class Snapshots {
   [[nodiscard]] Result<void> remove(std::uint64_t position) const;
 
  private:
+  struct Chains {
+    base::Digest store_hash;
+    std::optional<public_works::LogBase> base;  // nothing: damage before the snapshot keeps them unknown
+  };
+
   [[nodiscard]] Result<void> check_database(const Snapshot& snapshot, const public_works::LogIdentity& log) const;
   [[nodiscard]] Result<bool> fold(const public_works::EventLog& log, const std::optional<Snapshot>& from,
                                   std::uint64_t until, const std::function<bool()>& stopped) const;
   [[nodiscard]] Result<base::Digest> store_hash_at(const public_works::EventLog& log, std::uint64_t position) const;
-  [[nodiscard]] Result<public_works::LogBase> known_chains(const public_works::EventLog& log,
-                                                           const std::vector<Snapshot>& kept) const;
+  [[nodiscard]] Result<std::vector<public_works::LogBase>> known_chains(const public_works::EventLog& log,
+                                                                        const std::vector<Snapshot>& kept) const;
   [[nodiscard]] Result<std::optional<public_works::LogBase>> chains_at(public_works::LogBase begin,
                                                                        std::uint64_t position,
                                                                        const std::function<bool()>& stopped) const;
+  [[nodiscard]] Result<std::optional<Chains>> chains_of(const public_works::EventLog& log,
+                                                        const std::vector<Snapshot>& kept, std::uint64_t position,
+                                                        const std::function<bool()>& stopped) const;
+  [[nodiscard]] Result<std::optional<base::Digest>> folded_store_hash(const public_works::EventLog& log,
+                                                                      const std::vector<Snapshot>& kept,
+                                                                      std::uint64_t position,
+                                                                      const std::function<bool()>& stopped) const;
   [[nodiscard]] Result<void> write_base(Snapshot& snapshot, const public_works::LogBase& base) const;
   [[nodiscard]] Result<void> adopt_base(Snapshot& snapshot, const Snapshot& other,
                                         const public_works::LogIdentity& from,

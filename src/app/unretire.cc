@@ -7,15 +7,18 @@
 
 #include "app/archived_log.h"
 #include "app/store_reader.h"
+#include "base/fault_points.h"
 #include "base/try.h"
+#include "public_works/abstractions/replace_file.h"
 #include "public_works/adapters/filesystem/posix_file_system.h"
+#include "public_works/adapters/segment_log/log_recovery.h"
 
 namespace symphainy::app {
 namespace {
 
 using public_works::ArchivedBeginning;
 using public_works::FileSystem;
-using public_works::OpenMode;
+using public_works::KnownHead;
 
 Result<std::unique_ptr<public_works::FileLock>> owned(FileSystem& files, const DataDirectory& directory) {
   auto lock = files.lock(directory.lock());
@@ -26,12 +29,16 @@ Result<std::unique_ptr<public_works::FileLock>> owned(FileSystem& files, const D
       "locked");
 }
 
-// The last position of a log that is intact from position 1 on, with the archive.
-Result<std::uint64_t> verified_end(FileSystem& files, const std::string& wal, public_works::KnownHead& head,
-                                   const std::string& archive) {
+public_works::ScanOptions on_every_core() {
   public_works::ScanOptions how;
   how.threads = std::max(1U, std::thread::hardware_concurrency());
-  TRY(const ArchivedScan read, scan_archived(files, wal, head, how, archive));
+  return how;
+}
+
+// The end of a log that is intact from position 1 on, with the archive when it begins later.
+Result<base::LogChain> verified_end(FileSystem& files, const std::string& wal, KnownHead& head,
+                                    const std::string& archive) {
+  TRY(ArchivedScan read, scan_archived(files, wal, head, on_every_core(), archive));
   if (read.scan.damage && read.damage_in_archive) {
     return fail(ErrorCode::corrupt,
                 fmt::format("{}: damaged at offset {} (position {}): {}; nothing was changed, bring the file back from "
@@ -41,7 +48,7 @@ Result<std::uint64_t> verified_end(FileSystem& files, const std::string& wal, pu
                 "archive_damaged");
   }
   if (read.scan.damage) return std::unexpected(read.scan.damage->to_error());
-  if (read.archive_begins == 1) return read.scan.chain.position();
+  if (read.archive_begins <= 1) return std::move(read.scan.chain);
   return fail(ErrorCode::invalid_argument,
               fmt::format("{} begins at position {}; the log can only be brought back from position 1 on, put the "
                           "segments before into it",
@@ -49,16 +56,40 @@ Result<std::uint64_t> verified_end(FileSystem& files, const std::string& wal, pu
               "archive_incomplete");
 }
 
-Result<void> write_segment(FileSystem& files, const std::string& path, const std::string& bytes) {
-  const std::string unfinished = path + ".new";
-  TRY(const auto file, files.open(unfinished, OpenMode::create));
-  TRY(file->truncate(0));
-  TRY(file->write_at(0, bytes));
-  TRY(file->sync_data());
-  std::string written;
-  TRY(file->read_at(0, bytes.size() + 1, written));
-  if (written == bytes) return files.rename(unfinished, path);
-  return fail(ErrorCode::io_error, fmt::format("{}: what was written is read back differently", unfinished));
+// The archive is read again for this, and may be another by now: must_lead_to() tells.
+Result<Json> write_segments(FileSystem& files, const std::string& wal, const ArchivedBeginning& retired) {
+  Json names = Json::array();
+  for (const std::string& name : retired.names()) {
+    TRY(const std::string bytes, retired.read(name));
+    TRY(public_works::replace_file(files, wal + "/" + name, bytes, CRASH_STEP("unretire-segment")));
+    names.push_back(name);
+  }
+  return names;
+}
+
+// What lies in the directory, read as it will be without the base.
+Result<void> must_lead_to(const base::LogChain& end, FileSystem& files, const std::string& wal, KnownHead& head,
+                          const std::string& archive) {
+  TRY(const auto nothing, ArchivedBeginning::find(files, archive, {head.newest.store, head.newest.timeline}, {}, 0));
+  public_works::ArchivedLogFiles without_base(files, wal, nothing, 0);
+  TRY(const public_works::LogScan scan, public_works::scan_log(without_base, wal, head, on_every_core()));
+  const bool same = scan.chain.position() == end.position() && scan.chain.store_hash() == end.store_hash();
+  if (!scan.damage && same) return {};
+  return fail(
+      ErrorCode::conflict,
+      fmt::format("{}: with what was brought back the log is not the one that was verified ({}); it begins where "
+                  "it did. Opening the store removes the segments before that; then try again",
+                  wal, scan.damage ? scan.damage->segment + ": " + scan.damage->reason : "it ends otherwise"),
+      "not_as_verified");
+}
+
+Result<void> remove_base(FileSystem& files, const std::string& wal) {
+  CRASH_POINT("unretire-before-removal");
+  TRY(files.remove(wal + "/base"));
+  CRASH_POINT("unretire-before-directory-sync");
+  TRY(files.sync_directory(wal));
+  CRASH_POINT("unretire-after-directory-sync");
+  return {};
 }
 
 Json brought_back(std::uint64_t last, Json segments) {
@@ -76,21 +107,16 @@ Result<Json> unretire(const std::string& data_directory, const std::string& arch
   if (!there) return fail(ErrorCode::not_found, directory.root + ": there is no store here");
   TRY(const auto lock, owned(files, directory));
   TRY(const auto base, public_works::read_log_base(files, wal));
-  TRY(public_works::KnownHead head, public_works::read_durable_head(files, wal));
-  if (!base) return brought_back(head.newest.position, Json::array());
-  TRY(const std::uint64_t last, verified_end(files, wal, head, archive));
+  TRY(KnownHead head, public_works::read_durable_head(files, wal));
+  TRY(public_works::remove_unfinished_segments(files, wal));
+  TRY(const base::LogChain end, verified_end(files, wal, head, archive));
+  if (!base) return brought_back(end.position(), Json::array());
   TRY(const ArchivedBeginning retired,
       archived_beginning(files, wal, {head.newest.store, head.newest.timeline}, base->chain.position(), archive));
-  Json names = Json::array();
-  for (const std::string& name : retired.names()) {
-    TRY(const std::string bytes, retired.read(name));
-    TRY(write_segment(files, wal + "/" + name, bytes));
-    names.push_back(name);
-  }
-  TRY(files.sync_directory(wal));
-  TRY(files.remove(wal + "/base"));
-  TRY(files.sync_directory(wal));
-  return brought_back(last, std::move(names));
+  TRY(Json names, write_segments(files, wal, retired));
+  TRY(must_lead_to(end, files, wal, head, archive));
+  TRY(remove_base(files, wal));
+  return brought_back(end.position(), std::move(names));
 }
 
 }  // namespace symphainy::app

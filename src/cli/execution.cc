@@ -37,8 +37,9 @@ struct ShowArguments {
 /// The cursor is the last execution seen, not its position, which would tell a tenant how busy the others are.
 Result<public_works::ExecutionFilter> filter_of(const ListOptions& options, const ScopedReader& reader) {
   if (options.status && std::ranges::find(kStatuses, *options.status) == kStatuses.end())
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("--status {} is none; it is running, parked, completed, failed or rejected", *options.status));
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("--status {} is none; it is running, parked, completed, failed or rejected", *options.status));
   public_works::ExecutionFilter filter;
   filter.scope = reader.scope;
   filter.session = options.session;

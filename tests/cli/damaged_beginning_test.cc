@@ -33,7 +33,10 @@ class DamagedBeginning : public Retention {
     ASSERT_LT(newer_, last_);
     keep();
   }
-  void keep() { fs::copy(path("data"), path("good"), fs::copy_options::recursive); }
+  void keep() {
+    fs::remove_all(path("good"));
+    fs::copy(path("data"), path("good"), fs::copy_options::recursive);
+  }
   void put_back() {
     for (const char* name : {"data", "repaired", "backup", "restored"}) fs::remove_all(path(name));
     fs::copy(path("good"), path("data"), fs::copy_options::recursive);
@@ -167,13 +170,62 @@ TEST_F(DamagedBeginning, ADamagedSegmentCostsOnlyWhatIsBeforeTheNextSnapshot) {
   }
   put_back();
   fs::remove(names_in("data/wal", ".seg").front());  // what follows the older one is gone with it
+  fs::copy(path("data"), path("damaged"), fs::copy_options::recursive);
   expect_repaired_behind(newer_);
+  use("damaged");
+  expect_backed_up_behind(newer_);
   put_back();
   flip(batch_with(first_).segment, 40);  // beside the batches
   const Json told = repair();
   EXPECT_EQ(told.find("history_lost"), nullptr) << told.dump();
   first_ = number(run({"wal", "verify", "--data", "repaired"}).json(), "first");
   expect_whole("repaired");
+}
+
+// Else it would be told as one of the whole store.
+TEST_F(DamagedBeginning, ABackupBehindDamageReachesTheLogsEnd) {
+  make_store();
+  flip(segment_of("data"), 20);
+  const Ended refused = run({"run", "--data", "data", "--tenant", "acme"}, intent(421));
+  EXPECT_EQ(refused.code, 3) << refused.out << refused.err;
+  expect_backed_up_behind(older_);
+  put_back();
+  fs::remove(names_in("data/wal", ".seg").front());
+  damage(last_);
+  const Ended no_backup = run({"backup", "create", "--data", "data", "backup"});
+  EXPECT_EQ(no_backup.code, 3) << no_backup.out;
+  EXPECT_THAT(no_backup.err, HasSubstr("symphainy wal repair DIR"));
+  EXPECT_FALSE(fs::exists(path("backup")));
+}
+
+// Damage is no reason to take no more snapshots: without them nothing is retired either.
+TEST_F(DamagedBeginning, SnapshotsAreTakenBehindOldDamage) {
+  make_store();
+  environment_["SYMPHAINY_LOG_SNAPSHOT_EVERY"] = "1";
+  const auto take = [this] { return number(retain({"--keep-bytes", "1000000000"}), "snapshot"); };
+  fill(421, 430);
+  rows_ = executions();
+  keep();
+
+  damage(first_);
+  flip(base_of(newer_), 90);
+  EXPECT_TRUE(fs::exists(path(base_of(take())))) << "the older one's chains lead there";
+
+  put_back();
+  damage(first_);
+  flip(base_of(newer_), 90);
+  flip(base_of(older_), 90);
+  const std::uint64_t without = take();
+  const std::string base = base_of(without);
+  EXPECT_FALSE(fs::exists(path(base))) << "no chains lead there";
+  const Json manifest = Json::parse(read_whole_file(base.substr(0, base.size() - 4) + "json")).value();
+  EXPECT_EQ(number(manifest, "format"), 1U);
+  fill(431, 440);
+  rows_ = executions();
+  EXPECT_GT(take(), without);
+  remove_state();
+  EXPECT_EQ(executions(), rows_) << "from a snapshot without chains";
+  expect_state_is_the_fold();
 }
 
 // Nothing follows the snapshot; the head knows it.

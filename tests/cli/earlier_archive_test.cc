@@ -150,5 +150,48 @@ TEST_F(EarlierArchive, DamageInItIsBlamedByItsPathAndNothingIsBroughtBack) {
       << "opening has removed what was no part of the log";
 }
 
+TEST_F(EarlierArchive, IsToldWholeOnlyWhenItIs) {
+  fill(1, 300);
+  const Arguments unretire{"wal", "unretire", "--data", "data", "--archive", "archive"};
+  expect_refused(unretire, 2, {"there is no such directory"});
+  fs::create_directory(path("archive"));
+  EXPECT_EQ(number(this->unretire(), "last_position"), last_position("data"));
+  const std::string first = "data/wal/00000000000000000001.seg";
+  const std::string good = read_whole_file(first);
+  flip(first, good.size() / 2);
+  expect_refused(unretire, 3, {first});
+  write_file(first, good);
+  retain_and_archive();
+  fs::remove(path("data/wal/base"));
+  expect_refused(unretire, 3, {"data/wal"});
+}
+
+TEST_F(EarlierArchive, IsNotBroughtBackWhenTheSegmentsAreNotThoseVerified) {
+  fill(1, 300);
+  retain_and_archive();
+  const std::string base = read_whole_file("data/wal/base");
+  // Nothing of the archive: it would stand among what is brought back.
+  write_file("data/wal/00000000000000000007.seg", "not a segment");
+  expect_refused({"wal", "unretire", "--data", "data", "--archive", "archive"}, 1,
+                 {"not the one that was verified", "00007.seg: this is not"});
+  EXPECT_TRUE(read_whole_file("data/wal/base") == base);
+  EXPECT_GT(number(verify(), "first"), 1U);
+  fill(301, 301);
+  EXPECT_GT(count(unretire(), "segments"), 0U);
+  EXPECT_EQ(number(verify(), "first"), 1U);
+}
+
+TEST_F(EarlierArchive, WhatIsLeftUnfinishedIsRemoved) {
+  fill(1, 300);
+  retain_and_archive();
+  const std::string unfinished = "data/wal/00000000000000000001.seg.new";
+  write_file(unfinished, "cut short");
+  fill(301, 301);
+  EXPECT_FALSE(fs::exists(path(unfinished))) << "by the opening";
+  write_file("data/wal/00000000000000000007.seg.new", "no segment of the archive");
+  unretire();
+  EXPECT_TRUE(names_in("data/wal", ".new").empty());
+}
+
 }  // namespace
 }  // namespace symphainy::tests

@@ -4,10 +4,10 @@
 nobody interrupted.   crash_points.py PROGRAMS_DIRECTORY SOURCE_DIRECTORY [--all] [--bug NAME]
 
 Families of runs: from an empty directory; from what a kill left in the middle of a handler, so that recovery is killed
-too; the same with a torn tail; keeping the store that is the outcome (retention, archive, backup, restore, repair); and
-from what a kill left of retiring. Each is killed at the points that it is for. --all: at every hit of them, and keeping
-at every other point too; otherwise at the first, the middle and the last hit. A point of the source that no run was
-killed at is a failure. --bug plants one (planted_bugs.txt)."""
+too; the same with a torn tail; keeping the store that is the outcome (retention, archive, backup, restore, repair,
+unretire); and from what a kill left of retiring. Each is killed at the points that it is for. --all: at every hit of
+them, and keeping at every other point too; otherwise at the first, the middle and the last hit. A point of the source
+that no run was killed at is a failure. --bug plants one (planted_bugs.txt)."""
 import argparse
 import collections
 import concurrent.futures
@@ -28,7 +28,8 @@ LEFT_BY = "artifact-before-rename:2"
 RETIRING_LEFT_BY = "retire-before-removal:2"
 TORN = b"torn by a crash"
 # What only keeping a store does.
-KEPT_POINTS = ("archive-", "backup-", "copy-", "log-base-", "log-copy-", "repair-", "restore-", "retire-", "snapshot-")
+KEPT_POINTS = ("archive-", "backup-", "copy-", "log-base-", "log-copy-", "repair-", "restore-", "retire-", "snapshot-",
+               "unretire-")
 TRIES = 3
 CHECKED_AT_ONCE = 40
 
@@ -205,7 +206,7 @@ def main():
         driver, complaints = prove(Programs(options.programs), options.source, Path(work), options.all, options.bug)
     print(f"crash points: {len(driver.killed)} of {len(points_in(options.source))} points, "
           f"{sum(driver.killed.values())} kills, each recovered and compared with an uninterrupted run of "
-          f"{len(KINDS)} intents, or of {KEPT} rounds of retention, a backup, a restore and a repair; "
+          f"{len(KINDS)} intents, or of {KEPT} rounds of retention, a backup, a restore, a repair and an unretire; "
           f"{driver.not_reached} later hits did not come again")
     for run, invariant, what in complaints[:20]:
         print(f"{run}: {invariant}: {what}")

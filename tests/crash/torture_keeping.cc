@@ -8,6 +8,7 @@
 #include "app/backup.h"
 #include "app/repair.h"
 #include "app/retention.h"
+#include "app/unretire.h"
 #include "base/try.h"
 #include "public_works/adapters/filesystem/posix_file_system.h"
 #include "public_works/adapters/segment_log/segment.h"
@@ -74,6 +75,19 @@ Result<void> make_copies(const KeptCase& kept,
   TRY(open_and_close(kept.restored()));
   TRY(make(kept.repaired(), [&] { return repair_damaged_copy(kept, actor); }));
   return open_and_close(kept.repaired());
+}
+
+Result<void> unretire_copy(const KeptCase& kept,
+                           const std::function<Result<void>(const std::string& data)>& open_and_close) {
+  // Not made anew: a kill in the middle is taken up from what it left.
+  if (!std::filesystem::exists(kept.unretired())) {
+    std::filesystem::copy(kept.data(), kept.unretired(), std::filesystem::copy_options::recursive);
+  }
+  TRY(app::unretire(kept.unretired(), kept.archive()));
+  TRY(open_and_close(kept.unretired()));
+  TRY(const Json again, app::unretire(kept.unretired(), kept.archive()));  // verifies all of it
+  if (again.find("segments")->size() == 0) return {};
+  return fail(ErrorCode::internal, "it had not been brought back: " + again.dump());
 }
 
 }  // namespace symphainy::tests

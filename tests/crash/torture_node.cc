@@ -190,10 +190,12 @@ Result<void> keep(const KeptCase& kept, RuntimeOptions options, const Ledger& le
     TRY(with_node(options, ledger, [&](Runtime& runtime) { work(runtime, kept.directory, {intent}); }));
     TRY(retain(kept, options));
   }
-  return make_copies(kept, [&](const std::string& data) {
+  const auto open_and_close = [&](const std::string& data) {
     options.data_directory = data;
     return with_node(options, ledger, [](Runtime&) {});
-  });
+  };
+  TRY(make_copies(kept, open_and_close));
+  return unretire_copy(kept, open_and_close);
 }
 
 Result<void> run(std::string_view mode, const std::string& directory, const std::string& file) {

@@ -71,6 +71,7 @@ Result<std::unique_ptr<File>> recover_last_segment(FileSystem& files, const std:
   TRY(files.sync_directory(directory));
   CRASH_POINT("recovery-after-directory-sync");
   if (!scan.leftovers.empty()) TRY(remove_segments(files, directory, scan.leftovers));
+  TRY(remove_unfinished_segments(files, directory));
   return file;
 }
 
@@ -82,6 +83,18 @@ Result<void> remove_segments(FileSystem& files, const std::string& directory, co
   CRASH_POINT("retire-before-directory-sync");
   TRY(files.sync_directory(directory));
   CRASH_POINT("retire-after-directory-sync");
+  return {};
+}
+
+// Not synced: what comes back is removed again.
+Result<void> remove_unfinished_segments(FileSystem& files, const std::string& directory) {
+  constexpr std::string_view kUnfinished = ".new";
+  TRY(const auto names, files.list(directory));
+  for (const std::string& name : names) {
+    if (!name.ends_with(kUnfinished)) continue;
+    if (!parse_segment_name(std::string_view(name).substr(0, name.size() - kUnfinished.size()))) continue;
+    TRY(files.remove(directory + "/" + name));
+  }
   return {};
 }
 
