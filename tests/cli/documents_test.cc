@@ -51,6 +51,7 @@ class Documents : public ProgramTest {
     fs::create_directory(directory_ / "examples");
     fs::copy_file(source / "examples/policies.csv", directory_ / "examples/policies.csv");
     fs::copy_file(source / "examples/policies.csv", directory_ / "policies.csv");
+    fs::create_directory(directory_ / "archive");
     fs::create_directory(directory_ / "bin");
     fs::create_symlink(SYMPHAINY_BINARY, directory_ / "bin/symphainy");
     write_file("intents.ndjson", R"({"intent_type":"ingest_file","parameters":{"path":"policies.csv"}})"
@@ -92,7 +93,9 @@ class Documents : public ProgramTest {
         {R"(\bexecution (show|why) ID\b)", "execution $1 " + execution_},
         {R"(\breference show ID\b)", "reference show " + reference_},
         {R"(\bwhy ID\b)", "why " + execution_},
+        {R"(\bEXECUTION\b)", execution_},
         {R"(\bREFERENCE\b)", reference_},
+        {R"(/backup/log\b)", "./archive"},
         {R"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b)", execution_},
         {R"([0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8e0a-[0-9a-f]{12}\b)", reference_},
         {R"(\bKEY\b)", "policies/latest"},
