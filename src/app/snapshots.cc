@@ -22,7 +22,6 @@ namespace {
 
 using public_works::EventLog;
 using public_works::FileSystem;
-using public_works::LogBase;
 using public_works::LogIdentity;
 using public_works::OpenMode;
 using public_works::SqliteStateStore;
