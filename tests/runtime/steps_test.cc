@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Steps: done once and remembered, whatever happens to the process between two of them.
 #include <fmt/format.h>
+#include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -175,6 +177,34 @@ Task<Result<HandlerResult>> take_named_step(const Intent& intent, ExecutionConte
   co_return HandlerResult{*std::move(value)};
 }
 
+using HandlerIn = std::function<IntentHandler(World&)>;
+
+// A process that dies in a step of its one execution, and the next one, five seconds later.
+class Death {
+ public:
+  Death(const std::string& step, const HandlerIn& handler, const Intent& intent = intent_for("work")) {
+    before.stops_at = step;
+    dying.support("work", handler(before));
+    (void)dying.submit(intent);
+    dying.run();
+    reopened.emplace(dying.copy_of_log(), 2);
+    reopened->clock.advance_us(5'000'000);
+    before.gate.open();  // or its coroutines would be leaked; nobody sees what they come to
+    dying.run();
+  }
+  Heard resume(const HandlerIn& handler) {
+    reopened->support("work", handler(after));
+    const Heard heard = reopened->resume(reopened->decisions.live().front());
+    reopened->run();
+    return heard;
+  }
+
+  World before;
+  World after;
+  ManualRuntime dying;
+  std::optional<ManualRuntime> reopened;
+};
+
 class Steps : public ::testing::Test {
  protected:
   World world_;
@@ -215,101 +245,51 @@ TEST_F(Steps, WaitForTheAcceptanceAlsoOfAHandlerThatOnlyTouchesItsContext) {
   EXPECT_TRUE(heard->has_value());
 }
 
-// The process dies in each step; another one goes on.
 TEST_F(Steps, ThatAreRecordedAreAnsweredAgainAndNotDoneAgain) {
   const Names names = {"one", "two", "three"};
+  const HandlerIn handler = [&names](World& world) { return taking_steps(world, names); };
   for (std::size_t in = 0; in < names.size(); ++in) {
     SCOPED_TRACE(names[in]);
-    World before;
-    before.stops_at = names[in];
-    ManualRuntime dying;
-    dying.support("work", taking_steps(before, names));
-    const Heard never_heard = dying.submit(intent_for("work"));
-    dying.run();
-    World after;
-    ManualRuntime reopened(dying.copy_of_log(), 2);
-    before.gate.open();
-    runtime_.run();
-    reopened.support("work", taking_steps(after, names));
-    const Heard heard = reopened.resume(reopened.decisions.live().front());
-    reopened.run();
+    Death death(names[in], handler);
+    const Heard heard = death.resume(handler);
     ASSERT_TRUE(heard->has_value());
     EXPECT_EQ((*heard)->value().status, ExecutionStatus::completed);
     EXPECT_EQ((*heard)->value().value.dump(), R"(["made by one","made by two","made by three"])");
-    EXPECT_EQ(after.effects, Names(names.begin() + static_cast<std::ptrdiff_t>(in), names.end()))
+    EXPECT_EQ(death.after.effects, Names(names.begin() + static_cast<std::ptrdiff_t>(in), names.end()))
         << "the one whose outcome was not recorded runs again";
-    EXPECT_EQ(after.tokens.at(names[in]), before.tokens.at(names[in])) << "under the same token";
+    EXPECT_EQ(death.after.tokens.at(names[in]), death.before.tokens.at(names[in])) << "under the same token";
   }
 }
 
 // An error is an outcome like any other: code that comes after it must see it again.
 TEST_F(Steps, ThatFailedAreAnsweredWithTheSameErrorAgain) {
-  World before;
-  before.stops_at = "undo";
-  const auto handler = [](World& world) {
+  const HandlerIn handler = [](World& world) {
     return [&world](const Intent&, ExecutionContext& context) { return try_and_undo(&world, context); };
   };
-  runtime_.support("work", handler(before));
-  const Heard never_heard = runtime_.submit(intent_for("work"));
-  runtime_.run();
-  EXPECT_THAT(before.effects, ElementsAre("do", "undo"));
-  World after;
-  ManualRuntime reopened(runtime_.copy_of_log(), 2);
-  before.gate.open();
-  runtime_.run();
-  reopened.support("work", handler(after));
-  const Heard heard = reopened.resume(reopened.decisions.live().front());
-  reopened.run();
-  EXPECT_THAT(after.effects, ElementsAre("undo"));
+  Death death("undo", handler);
+  const Heard heard = death.resume(handler);
+  EXPECT_THAT(death.before.effects, ElementsAre("do", "undo"));
+  EXPECT_THAT(death.after.effects, ElementsAre("undo"));
   EXPECT_EQ((*heard)->value().value.dump(), R"({"because":"card_declined","details":{"limit":5},"kind":"conflict"})");
 }
 
-TEST_F(Steps, HaveWhatTheContextAnsweredBeforeThemRecordedBeforeTheyRun) {
-  World before;
-  before.stops_at = "earlier";
-  const auto handler = [](World& world) {
-    return [&world](const Intent&, ExecutionContext& context) { return tell_time_around_a_step(&world, context); };
-  };
-  runtime_.support("work", handler(before));
-  const Heard never_heard = runtime_.submit(intent_for("work"));
-  runtime_.run();
-  const std::int64_t first_us = runtime_.clock.wall_us();
-  EXPECT_EQ(runtime_.recorded().back(), Names{"ContextObserved"});
-  World after;
-  ManualRuntime reopened(runtime_.copy_of_log(), 2);
-  before.gate.open();
-  runtime_.run();
-  reopened.clock.advance_us(5'000'000);
-  reopened.support("work", handler(after));
-  const Heard heard = reopened.resume(reopened.decisions.live().front());
-  reopened.run();
-  EXPECT_EQ((*heard)->value().value.at(0).as_int64(), first_us);
-}
-
+// It is recorded before the first step runs, whether that is recorded or not.
 TEST_F(Steps, SeeWhatTheContextAnsweredBeforeThemAgain) {
-  World before;
-  before.stops_at = "later";
-  const auto handler = [](World& world) {
+  const HandlerIn handler = [](World& world) {
     return [&world](const Intent&, ExecutionContext& context) { return tell_time_around_a_step(&world, context); };
   };
-  runtime_.support("work", handler(before));
-  const Heard never_heard = runtime_.submit(intent_for("work"));
-  runtime_.run();
-  const std::int64_t first_us = runtime_.clock.wall_us();
-  World after;
-  ManualRuntime reopened(runtime_.copy_of_log(), 2);
-  before.gate.open();
-  runtime_.run();
-  reopened.clock.advance_us(5'000'000);
-  reopened.support("work", handler(after));
-  const Heard heard = reopened.resume(reopened.decisions.live().front());
-  reopened.run();
-  EXPECT_THAT(after.effects, ElementsAre("later"));
-  const Json times = (*heard)->value().value;
-  EXPECT_EQ(times.at(0).as_int64(), first_us) << "recorded with the step behind it";
-  EXPECT_EQ(times.at(1).as_int64(), first_us + 5'000'000) << "asked for the first time by this attempt";
-  const auto history = read_history(reopened.log, reopened.store.list_executions({}).value().front()).value();
-  EXPECT_THAT(answers_from_history(history)->observations, SizeIs(2)) << "each is recorded once";
+  for (const std::string in : {"earlier", "later"}) {
+    SCOPED_TRACE(in);
+    Death death(in, handler);
+    const Heard heard = death.resume(handler);
+    EXPECT_EQ(death.after.effects.front(), in);
+    const Json times = (*heard)->value().value;
+    EXPECT_EQ(times.at(0).as_int64(), death.dying.clock.wall_us());
+    EXPECT_EQ(times.at(1).as_int64(), death.reopened->clock.wall_us()) << "asked for the first time by this attempt";
+    const auto row = death.reopened->store.list_executions({}).value().front();
+    const auto history = read_history(death.reopened->log, row).value();
+    EXPECT_THAT(answers_from_history(history)->observations, SizeIs(2)) << "each is recorded once";
+  }
 }
 
 TEST_F(Steps, HaveTokensOfTheirOwn) {
@@ -323,21 +303,15 @@ TEST_F(Steps, HaveTokensOfTheirOwn) {
 
 // --- what diverges
 
+const HandlerIn kOneAndTwo = [](World& world) { return taking_steps(world, {"one", "two"}); };
+const HandlerIn kOtherwise = [](World& world) {
+  return [&world](const Intent&, ExecutionContext& context) { return ask_otherwise(&world, context); };
+};
+
 TEST_F(Steps, WithAnotherInputThanRecordedParkTheExecutionWhateverTheHandlerMakesOfIt) {
-  World before;
-  before.stops_at = "two";
-  runtime_.support("work", taking_steps(before, {"one", "two"}));
-  const Heard never_heard = runtime_.submit(intent_for("work"));
-  runtime_.run();
-  ManualRuntime reopened(runtime_.copy_of_log(), 2);
-  before.gate.open();
-  runtime_.run();
-  World after;
-  reopened.support("work",
-                   [&after](const Intent&, ExecutionContext& context) { return ask_otherwise(&after, context); });
-  const TrackedPtr tracked = reopened.decisions.live().front();
-  const Heard heard = reopened.resume(tracked);
-  reopened.run();
+  Death death("two", kOneAndTwo);
+  ManualRuntime& reopened = *death.reopened;
+  const Heard heard = death.resume(kOtherwise);
   ASSERT_TRUE(heard->has_value());
   const ExecutionResult result = (*heard)->value();
   EXPECT_EQ(result.status, ExecutionStatus::parked);
@@ -345,7 +319,7 @@ TEST_F(Steps, WithAnotherInputThanRecordedParkTheExecutionWhateverTheHandlerMake
   EXPECT_THAT(result.error->message, HasSubstr("step 'one#1'"));
   EXPECT_EQ(result.error->details.find("expected")->as_string(), base::sha256(R"("one")").hex());
   EXPECT_EQ(result.error->details.find("found")->as_string(), base::sha256(R"("something else")").hex());
-  EXPECT_THAT(after.effects, IsEmpty()) << "nor does any other step run";
+  EXPECT_THAT(death.after.effects, IsEmpty()) << "nor does any other step run";
   EXPECT_EQ(reopened.recorded().back(), Names{"ExecutionParked"});
   const auto row = reopened.store.list_executions({}).value().front();
   EXPECT_EQ(row.status, "parked");
@@ -356,30 +330,20 @@ TEST_F(Steps, WithAnotherInputThanRecordedParkTheExecutionWhateverTheHandlerMake
   duplicate.intent_id = result.intent_id;
   EXPECT_EQ(reopened.execute(duplicate)->status, ExecutionStatus::parked);
   ManualRuntime third(reopened.copy_of_log(), 3);
-  third.support("work", taking_steps(after, {"one", "two"}));
+  third.support("work", kOneAndTwo(death.after));
   ASSERT_THAT(third.decisions.live(), SizeIs(1));
   EXPECT_EQ(third.decisions.live().front()->row.status, "parked");
   EXPECT_EQ(third.execute(duplicate)->status, ExecutionStatus::parked);
   EXPECT_EQ(third.execute(duplicate)->error->reason, "step_diverged");
-  EXPECT_THAT(after.effects, IsEmpty());
+  EXPECT_THAT(death.after.effects, IsEmpty());
 }
 
 TEST_F(Steps, ParkNothingBeforeThatIsDurable) {
-  World before;
-  before.stops_at = "two";
-  runtime_.support("work", taking_steps(before, {"one", "two"}));
-  Intent intent = intent_for("work");
-  const Heard never_heard = runtime_.submit(intent);
-  runtime_.run();
-  ManualRuntime reopened(runtime_.copy_of_log(), 2);
-  before.gate.open();
-  runtime_.run();
-  World after;
-  reopened.support("work",
-                   [&after](const Intent&, ExecutionContext& context) { return ask_otherwise(&after, context); });
+  const Intent intent = intent_for("work");
+  Death death("two", kOneAndTwo, intent);
+  ManualRuntime& reopened = *death.reopened;
   reopened.log.hold();
-  const Heard heard = reopened.resume(reopened.decisions.live().front());
-  reopened.run();
+  const Heard heard = death.resume(kOtherwise);
   reopened.log.release_one();  // its grant
   reopened.run();
   const Heard duplicate = reopened.submit(intent);
@@ -507,26 +471,16 @@ TEST_F(Steps, StopWaitingForAnotherTryOnceTheyAreGivenUp) {
   EXPECT_THAT(at_us, SizeIs(1));
 }
 
+// Objects have their members in the order of the log, also for the attempt that wrote them there.
 TEST_F(Steps, AnswerTheSameWhetherTheyRanOrAreAnsweredAgain) {
-  World before;
-  before.stops_at = "later";
-  Json value = Json::object({{"z", 1}, {"a", 1.0}});
-  const auto handler = [&value](World& world) {
-    return [&](const Intent&, ExecutionContext& context) { return list_members(&world, value, context); };
+  const HandlerIn handler = [](World& world) {
+    return [&world](const Intent&, ExecutionContext& context) {
+      return list_members(&world, Json::object({{"z", 1}, {"a", 1.0}}), context);
+    };
   };
-  runtime_.support("work", handler(before));
-  const Heard first = runtime_.submit(intent_for("work"));
-  runtime_.run();
-  World after;
-  ManualRuntime reopened(runtime_.copy_of_log(), 2);
-  reopened.support("work", handler(after));
-  const Heard second = reopened.resume(reopened.decisions.live().front());
-  reopened.run();
-  before.gate.open();
-  runtime_.run();
-  runtime_.run();
-  EXPECT_EQ((*first)->value().value, Json("az"));
-  EXPECT_EQ((*second)->value().value, Json("az"));
+  Death death("later", handler);
+  EXPECT_EQ((*death.resume(handler))->value().value, Json("az"));
+  EXPECT_EQ(death.dying.last_payload(RecordType::execution_completed).find("result")->as_string(), "az");
 }
 
 TEST_F(Steps, AnswerUnknownWhenTheLogStops) {
