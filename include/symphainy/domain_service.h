@@ -29,12 +29,22 @@ enum class Effects {
   context_only,  ///< may run while its acceptance is being synced; both commits may share one sync
 };
 
+/// What becomes of an execution whose attempts have all failed.
+enum class OutOfAttempts {
+  fail,  ///< it ends as failed
+  park,  ///< it waits, parked, until somebody resumes, cancels or terminates it
+};
+
 /// One intent type that a service supports.
 struct IntentSupport {
   std::string intent_type;       ///< name grammar
   Json schema = Json::object();  ///< JSON Schema (2020-12, or draft 7 by $schema) of the parameters
   std::uint32_t version = 1;     ///< of schema and handler together; new intents take the highest
   Effects effects = Effects::external;
+  /// When the handler returns an error the execution is attempted again so often. Completed steps are answered from the
+  /// log; what failed runs again. max_age_us counts from the acceptance.
+  RetryPolicy retry = {};
+  OutOfAttempts out_of_attempts = OutOfAttempts::fail;
 };
 
 class DomainService {

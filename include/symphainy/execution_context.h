@@ -109,12 +109,13 @@ struct StateValue {
   std::uint64_t version = 0;
 };
 
-/// How often a step is tried, and how long it waits between: first_delay_us, then twice as long each time up to
-/// max_delay_us, each shortened by up to a fifth so that many do not come back together.
+/// How often a step is tried, or an execution attempted, and how long the runtime waits between: first_delay_us, then
+/// twice as long each time up to max_delay_us, each shortened by up to a fifth so that many do not come back together.
 struct RetryPolicy {
   std::uint32_t max_tries = 1;            ///< at least 1
   std::int64_t first_delay_us = 100'000;  ///< this and the next: 0 to a day
   std::int64_t max_delay_us = 60'000'000;
+  std::int64_t max_age_us = 0;  ///< no try begins later than this behind the beginning of the first; 0: however late
   /// Error names (Error::name()) that another try does not help.
   std::vector<std::string> non_retryable = {};
 };
@@ -148,6 +149,10 @@ class ExecutionContext {
   [[nodiscard]] virtual std::optional<std::int64_t> deadline_us() const = 0;
   /// False once the runtime has given up on this attempt (deadline, shutdown): nothing it adds will be committed.
   [[nodiscard]] virtual bool still_owner() const = 0;
+  /// True once somebody has asked the execution to end: steps that are not recorded yet are refused as cancelled,
+  /// reason "cancellation_requested". A handler that then returns an error ends the execution as cancelled; one that
+  /// returns a result completes it. The functions of long steps should look here now and then.
+  [[nodiscard]] virtual bool is_cancelled() const = 0;
 
   /// UTC; recorded. Throws std::length_error when no further answer can be recorded (see the top of this file), which
   /// ends the execution as failed unless the handler catches it.
@@ -187,8 +192,8 @@ class ExecutionContext {
   /// the next step's function starts or the execution is answered; when the process dies in between, the function runs
   /// again, under the same token. Of `input` the digest is recorded: when an earlier attempt had another one (reason
   /// "step_diverged") nothing of the execution is committed and it is parked, whatever the handler makes of the error.
-  /// Errors: the function's own; cancelled, reason "superseded", when the runtime has given up on this attempt; unknown
-  /// when the log has stopped; invalid_argument.
+  /// Errors: the function's own; cancelled, reason "superseded", when the runtime has given up on this attempt, reason
+  /// "cancellation_requested" when is_cancelled(); unknown when the log has stopped; invalid_argument.
   [[nodiscard]] Task<Result<Json>> step(std::string name, Json input, StepFunction function, RetryPolicy retry = {}) {
     return run_step(std::move(name), std::move(input), std::move(function), std::move(retry));
   }

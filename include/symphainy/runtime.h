@@ -51,7 +51,9 @@ enum class ExecutionStatus {
   completed,
   failed,
   rejected,
-  parked,  ///< not an end: it waits for somebody to act, for the reason that its error tells
+  cancelled,   ///< somebody asked it to end, and it did not complete
+  terminated,  ///< somebody ended it
+  parked,      ///< not an end: it waits for somebody to act, for the reason that its error tells
 };
 [[nodiscard]] std::string_view to_string(ExecutionStatus status) noexcept;
 
@@ -61,7 +63,7 @@ struct PublishedEvent {
   std::string topic;
 };
 
-/// How an execution ended. Completed: everything it added is committed. Failed or rejected: nothing of it is.
+/// How an execution ended. Completed: everything it added is committed. Otherwise nothing is but its steps.
 struct ExecutionResult {
   std::string execution_id;  ///< empty when the intent was refused before anything could be recorded
   std::string intent_id;
@@ -79,6 +81,24 @@ struct ExecutionResult {
   [[nodiscard]] Json to_json() const;
 };
 
+enum class Action {
+  cancel,     ///< asks it to end (ExecutionContext::is_cancelled); one that is parked is attempted again for that
+  terminate,  ///< ends it now; what its handler still does is ignored
+  resume,     ///< goes on with one that is parked: completed steps are answered from the log, the rest runs again
+};
+[[nodiscard]] std::string_view to_string(Action action) noexcept;
+[[nodiscard]] std::optional<Action> action_from(std::string_view name) noexcept;
+
+/// What somebody does to an execution, on the record.
+struct ExecutionCommand {
+  Action action = Action::cancel;
+  std::string tenant_id;
+  std::string execution_id;
+  Actor actor;
+  std::string reason;         ///< for people; up to 1,024 bytes, may be empty
+  bool wait_for_end = false;  ///< answer when the execution has ended, or is parked again, not before
+};
+
 class Runtime {
  public:
   /// Opens or creates the directory, recovers what a crash left, and rebuilds lagging projections. Executions that were
@@ -94,7 +114,8 @@ class Runtime {
   [[nodiscard]] virtual Result<void> register_service(std::shared_ptr<DomainService> service) = 0;
 
   /// Goes on with the executions that an earlier process left unfinished, as a new attempt each. Call once, after
-  /// everything is registered; executions whose handler is missing end as failed. Returns how many there are.
+  /// everything is registered; executions whose handler is missing are parked until a process has it. Returns how many
+  /// go on.
   [[nodiscard]] virtual Result<std::size_t> resume() = 0;
 
   using Done = std::function<void(Result<ExecutionResult>)>;
@@ -103,6 +124,11 @@ class Runtime {
   /// waits for while `done` runs; a refusal (overloaded, closing) from the caller's, before submit() returns.
   virtual void submit(Intent intent, Done done) = 0;
   [[nodiscard]] virtual Result<ExecutionResult> execute(Intent intent) = 0;
+  /// Calls `done` as submit() does, once the command is durable: with what the execution is then. not_found when the
+  /// tenant has no such execution; conflict, reason "has_ended" or "not_parked", when it is nothing that the action can
+  /// be done to. Cancelling or terminating what is being cancelled already records nothing more.
+  virtual void command(ExecutionCommand command, Done done) = 0;
+  [[nodiscard]] virtual Result<ExecutionResult> command(ExecutionCommand command) = 0;
   /// submit() of what shall be an intent: when it is none, its refusal is recorded, provided its tenant is a valid
   /// name.
   virtual void submit_json(Json intent, Done done) = 0;

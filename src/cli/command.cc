@@ -138,6 +138,11 @@ Command& Command::optional_argument(const std::string& name, std::string& target
   return *this;
 }
 
+Command& Command::arguments(const std::string& name, std::vector<std::string>& target, const std::string& help) {
+  app_->add_option(name, target, help)->required()->type_name("");
+  return *this;
+}
+
 Command& Command::takes_data() {
   return option("-d,--data", shared_->options.data, "data directory (default: .symphainy)", "DIR");
 }

@@ -59,6 +59,8 @@ class Command {
   Command& argument(const std::string& name, std::string& target, const std::string& help);
   Command& optional_argument(const std::string& name, std::string& target, const std::string& help);
 
+  Command& arguments(const std::string& name, std::vector<std::string>& target, const std::string& help);
+
   Command& takes_data();    ///< --data
   Command& takes_tenant();  ///< --tenant
   Command& examples(const std::vector<std::string>& lines);
@@ -96,6 +98,7 @@ class CommandLine {
 
 void add_run(Command root);
 void add_execution(Command root);
+void add_execution_commands(Command& execution);
 void add_wal(Command root);
 void add_wal_retain(Command& wal);
 void add_key(Command root);

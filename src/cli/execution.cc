@@ -15,7 +15,9 @@
 namespace symphainy::cli {
 namespace {
 
-constexpr std::array<std::string_view, 5> kStatuses{"running", "parked", "completed", "failed", "rejected"};
+constexpr std::array<std::string_view, 7> kStatuses{"running",   "parked",     "completed", "failed",
+                                                    "cancelled", "terminated", "rejected"};
+constexpr const char* kStatusList = "running, parked, completed, failed, cancelled, terminated or rejected";
 
 struct ListOptions {
   std::optional<std::string> session;
@@ -37,9 +39,8 @@ struct ShowArguments {
 /// The cursor is the last execution seen, not its position, which would tell a tenant how busy the others are.
 Result<public_works::ExecutionFilter> filter_of(const ListOptions& options, const ScopedReader& reader) {
   if (options.status && std::ranges::find(kStatuses, *options.status) == kStatuses.end())
-    return fail(
-        ErrorCode::invalid_argument,
-        fmt::format("--status {} is none; it is running, parked, completed, failed or rejected", *options.status));
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("--status {} is none; it is {}", *options.status, kStatusList));
   public_works::ExecutionFilter filter;
   filter.scope = reader.scope;
   filter.session = options.session;
@@ -206,7 +207,7 @@ void add_list(Command& execution) {
       .option("--session", options->session, "only this session", "ID")
       .option("--solution", options->solution, "only this solution", "ID")
       .option("--type", options->type, "only this intent type", "TYPE")
-      .option("--status", options->status, "only running, parked, completed, failed or rejected ones", "STATUS")
+      .option("--status", options->status, fmt::format("only those: {}", kStatusList), "STATUS")
       .option("--since", options->since, "accepted then or later: a time, or a span such as 2h", "TIME")
       .option("--until", options->until, "accepted then or earlier", "TIME")
       .option("--limit", options->limit, "how many at most (default: 100)")
@@ -238,6 +239,7 @@ void add_execution(Command root) {
                  "symphainy execution show ID --tenant acme --as-of 1000"})
       .runs([arguments](Invocation& invocation) { return show(invocation, *arguments); });
 
+  add_execution_commands(execution);
   add_why(execution, "execution ");
   add_why(root, "");
 }

@@ -63,10 +63,12 @@ Result<std::unique_ptr<app::StoreReader>> Invocation::open_reader() const {
 }
 
 Result<std::unique_ptr<Runtime>> Invocation::open_runtime(const RuntimeOptions& options,
-                                                          const std::vector<std::string>& roots) const {
+                                                          const std::vector<std::string>& roots,
+                                                          Unfinished unfinished_ones) const {
   TRY(std::unique_ptr<Runtime> runtime, Runtime::open(options));
   TRY(app::register_content(*runtime, roots, options.data_directory));
   if (register_domains_) TRY(register_domains_(*runtime));
+  if (unfinished_ones == Unfinished::waits) return runtime;
   TRY(const std::size_t unfinished, runtime->resume());
   if (unfinished > 0)
     notify(fmt::format("going on with {} execution{} that an earlier process left unfinished", unfinished,

@@ -28,6 +28,12 @@ inline constexpr std::string_view kNoStore = "no_store";
 /// The operator's name for every tenant.
 inline constexpr std::string_view kEveryTenant = "*";
 
+/// What an earlier process left unfinished.
+enum class Unfinished {
+  goes_on,
+  waits,  ///< until Runtime::resume() is called
+};
+
 class Invocation {
  public:
   Invocation(const SharedOptions& options, const RegisterDomains& register_domains);
@@ -44,9 +50,10 @@ class Invocation {
   /// --tenant, else the configured default; an error that says so when there is neither.
   [[nodiscard]] Result<public_works::TenantScope> scope() const;
   [[nodiscard]] Result<std::unique_ptr<app::StoreReader>> open_reader() const;
-  /// Opens it with every domain registered and unfinished executions going on.
+  /// Opens it with every domain registered.
   [[nodiscard]] Result<std::unique_ptr<Runtime>> open_runtime(const RuntimeOptions& options,
-                                                              const std::vector<std::string>& roots) const;
+                                                              const std::vector<std::string>& roots,
+                                                              Unfinished unfinished = Unfinished::goes_on) const;
 
  private:
   const SharedOptions& options_;

@@ -37,12 +37,20 @@ std::string error_summary(const Json& payload) {
   return text_of(*error, "code") + ": " + text_of(*error, "message");
 }
 
+std::string who(const Json& payload) {
+  const Json* actor = payload.find("actor");
+  return actor == nullptr ? std::string("?") : text_of(*actor, "type") + ":" + text_of(*actor, "id");
+}
+
 std::string acceptance_summary(const Json& payload) {
   const Json* intent = payload.find("intent");
   if (intent == nullptr) return {};
-  const Json* actor = intent->find("actor");
-  const std::string who = actor == nullptr ? std::string("?") : text_of(*actor, "type") + ":" + text_of(*actor, "id");
-  return fmt::format("{} from {}", text_of(*intent, "intent_type"), who);
+  return fmt::format("{} from {}", text_of(*intent, "intent_type"), who(*intent));
+}
+
+std::string command_summary(const Json& payload) {
+  const std::string reason = text_of(payload, "reason");
+  return fmt::format("by {}{}{}", who(payload), reason.empty() ? "" : ": ", reason);
 }
 
 std::string creation_summary(const Json& payload) {
@@ -138,8 +146,14 @@ std::string record_summary(const base::LogRecord& record) {
       return text_of(payload, "key");
     case RecordType::step_failed:
       return text_of(payload, "key") + ": " + error_summary(payload);
+    case RecordType::cancellation_requested:
+    case RecordType::execution_resumed:
+      return command_summary(payload);
+    case RecordType::attempt_failed:
     case RecordType::intent_rejected:
     case RecordType::execution_failed:
+    case RecordType::execution_cancelled:
+    case RecordType::execution_terminated:
     case RecordType::execution_parked:
       return error_summary(payload);
     default:

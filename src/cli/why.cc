@@ -63,8 +63,11 @@ Result<Explanation> gather(const ScopedReader& reader, const ExecutionStory& sto
 std::string outcome_line(const ExecutionStory& story) {
   const auto& row = story.row;
   if (row.status == "parked")
-    return fmt::format("Execution {} is parked in attempt {}: it goes on when somebody has acted.", row.execution_id,
-                       row.attempt);
+    return fmt::format(
+        "Execution {} is parked in attempt {}: it goes on with symphainy execution resume {}, once what it is parked "
+        "for "
+        "is put right.",
+        row.execution_id, row.attempt, row.execution_id);
   if (row.ended_us == 0)
     return fmt::format(
         "Execution {} has not ended; it is in attempt {}. If no process works on it, the next symphainy "

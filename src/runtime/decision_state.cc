@@ -53,17 +53,22 @@ void DecisionState::see(const public_works::StateChanges& decided) {
 
 void DecisionState::see(const ExecutionRow& row, std::uint64_t position) {
   if (row.status == "rejected") return;  // binds nothing
-  const auto known = by_position_.find(row.accepted_position);
-  const TrackedPtr tracked = known != by_position_.end() ? known->second : std::make_shared<TrackedExecution>();
+  const auto known = by_id_.find(joined(row.tenant, row.execution_id));
+  const TrackedPtr tracked = known != by_id_.end() ? known->second : std::make_shared<TrackedExecution>();
   tracked->row = row;
   tracked->ended = row.ended_position > 0;
   track(tracked);
   if (tracked->ended) ended(tracked, position);
 }
 
+TrackedPtr DecisionState::find(const std::string& tenant, const std::string& execution_id) const {
+  const auto found = by_id_.find(joined(tenant, execution_id));
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
 TrackedPtr DecisionState::track(TrackedPtr execution) {
   const ExecutionRow& row = execution->row;
-  by_position_[row.accepted_position] = execution;
+  by_id_[joined(row.tenant, row.execution_id)] = execution;
   by_intent_[joined(row.tenant, row.intent_id)] = execution;
   if (row.idempotency_key) by_key_[joined(row.tenant, *row.idempotency_key)] = execution;
   return execution;
@@ -75,7 +80,7 @@ void DecisionState::ended(const TrackedPtr& execution, std::uint64_t position) {
 
 std::vector<TrackedPtr> DecisionState::live() const {
   std::vector<TrackedPtr> out;
-  for (const auto& [position, tracked] : by_position_) {
+  for (const auto& [id, tracked] : by_id_) {
     if (!tracked->ended) out.push_back(tracked);
   }
   std::ranges::sort(out, {}, [](const TrackedPtr& tracked) { return tracked->row.accepted_position; });
@@ -230,7 +235,7 @@ void DecisionState::forget(const Forget& what, std::uint64_t reached) {
   switch (what.kind) {
     case Forget::Kind::execution: {
       const public_works::ExecutionRow& row = what.execution->row;
-      by_position_.erase(row.accepted_position);
+      by_id_.erase(joined(row.tenant, row.execution_id));
       by_intent_.erase(joined(row.tenant, row.intent_id));
       if (row.idempotency_key) by_key_.erase(joined(row.tenant, *row.idempotency_key));
       return;

@@ -25,10 +25,16 @@
 
 namespace symphainy::runtime {
 
+struct RunningExecution;
+
 /// An execution between its acceptance and the moment its end is folded.
 struct TrackedExecution {
   public_works::ExecutionRow row;                 ///< status "running" until it ends
   bool running = false;                           ///< somebody here is driving it
+  bool end_appended = false;                      ///< nothing can be done to it any more
+  RunningExecution* driven = nullptr;             ///< while an attempt is under way (execution_lifecycle_manager.h)
+  std::optional<Error> cancellation;              ///< why it shall end, once somebody has asked for that
+  std::uint64_t cancelled_position = 0;           ///< of that record, when it was asked here
   bool ended = false;                             ///< here, durably unless `result` is an error
   std::optional<Result<ExecutionResult>> result;  ///< for those in `waiting`, or why nothing can be said
   std::vector<std::coroutine_handle<>> waiting;   ///< duplicates that wait for the first
@@ -55,6 +61,8 @@ class DecisionState {
   /// Nothing when neither the key nor the intent id was seen before. Rejected intents bind nothing. The key's when both
   /// were.
   [[nodiscard]] Result<std::optional<Binding>> find_binding(const Intent& intent);
+  /// Nothing when its end is folded, or there is no such execution.
+  [[nodiscard]] TrackedPtr find(const std::string& tenant, const std::string& execution_id) const;
   TrackedPtr track(TrackedPtr execution);
   /// The execution has ended at this position; it is forgotten here once that is folded.
   void ended(const TrackedPtr& execution, std::uint64_t position);
@@ -106,7 +114,7 @@ class DecisionState {
   public_works::LineageStore& lineage_;
 
   // Keys are tenant, NUL, name: neither can hold a NUL.
-  std::unordered_map<std::uint64_t, TrackedPtr> by_position_;  // of their first record
+  Tracked by_id_;
   Tracked by_intent_;
   Tracked by_key_;
 

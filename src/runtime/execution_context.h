@@ -45,7 +45,7 @@ class StepLog {
   /// Ends once the records, and everything recorded of the execution before, are durable. cancelled, reason
   /// "superseded", when the attempt has been given up.
   [[nodiscard]] virtual Task<Result<void>> record(std::vector<base::RecordDraft> drafts) = 0;
-  /// Between two tries; ends within a tenth of a second once the attempt is given up.
+  /// Between two tries; ends within a tenth of a second once the attempt is given up or cancelled.
   [[nodiscard]] virtual Task<void> pause(std::int64_t delay_us) = 0;
 };
 
@@ -72,6 +72,7 @@ class RuntimeExecutionContext final : public ExecutionContext {
   [[nodiscard]] std::uint32_t attempt() const override { return attempt_; }
   [[nodiscard]] std::optional<std::int64_t> deadline_us() const override { return intent_->deadline_us; }
   [[nodiscard]] bool still_owner() const override { return !fenced_.load(); }
+  [[nodiscard]] bool is_cancelled() const override { return cancelled_.load(); }
 
   /// Throws std::length_error, which ends the execution as failed, when no further answer can be recorded.
   [[nodiscard]] std::int64_t now_us() override;
@@ -115,6 +116,12 @@ class RuntimeExecutionContext final : public ExecutionContext {
     fence();
   }
   [[nodiscard]] bool given_up() const noexcept { return given_up_.load(); }
+  /// On the partition, once: from now on steps that are not recorded are refused with `why`.
+  void cancel(Error why) {
+    if (is_cancelled()) return;
+    cancellation_ = std::move(why);
+    cancelled_ = true;
+  }
   [[nodiscard]] PendingCommit& commit() noexcept { return commit_; }
   [[nodiscard]] RecordOwner owner() const { return {intent_->tenant_id, execution_, attempt_}; }
 
@@ -149,6 +156,8 @@ class RuntimeExecutionContext final : public ExecutionContext {
   const std::uint32_t attempt_;
   std::atomic<bool> fenced_ = false;
   std::atomic<bool> given_up_ = false;
+  std::atomic<bool> cancelled_ = false;
+  std::optional<Error> cancellation_;  // set before cancelled_, and not changed behind it
 
   PendingCommit commit_;
   std::deque<Observation> recorded_;  // answers to give again, in order

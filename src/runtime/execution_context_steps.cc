@@ -1,39 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The steps of an execution context: answered again, or run, tried again, and remembered.
 #include <algorithm>
-#include <cmath>
 #include <fmt/format.h>
 
-#include "base/bytes.h"
 #include "base/digest.h"
 #include "base/fault_points.h"
 #include "base/try.h"
 #include "runtime/context_checks.h"
 #include "runtime/execution_context.h"
 #include "runtime/lifecycle_payloads.h"
+#include "runtime/retry_policy.h"
 
 namespace symphainy::runtime {
 namespace {
-
-constexpr double kMostTakenOff = 0.2;  // of a delay
-constexpr std::int64_t kMaxDelayUs = 24LL * 3'600 * 1'000'000;
-
-bool is_worth_another_try(const Error& error, const RetryPolicy& retry, std::uint32_t tries) {
-  return tries < retry.max_tries && std::ranges::find(retry.non_retryable, error.name()) == retry.non_retryable.end();
-}
-
-std::int64_t delay_before(std::uint32_t number, const RetryPolicy& retry, const std::string& token) {
-  const double full = std::min(static_cast<double>(retry.first_delay_us) * std::exp2(number - 2),
-                               static_cast<double>(retry.max_delay_us));
-  const base::Digest noise = base::sha256(fmt::format("{}\n{}", token, number));
-  const double taken_off = kMostTakenOff * base::load_integer<std::uint16_t>(noise.bytes.data()) / 65'536;
-  return static_cast<std::int64_t>(std::max(full, 0.0) * (1 - taken_off));
-}
-
-Result<void> check_delay(std::string_view name, std::int64_t delay_us) {
-  if (delay_us >= 0 && delay_us <= kMaxDelayUs) return {};
-  return refused("step", fmt::format("{} is {}; it must be 0 to {} (a day)", name, delay_us, kMaxDelayUs));
-}
 
 // As another attempt will read it: objects in the order of their canonical JSON, numbers of the same kind.
 Result<Json> as_recorded(Result<Json> outcome) {
@@ -53,7 +32,7 @@ std::size_t bytes_of(const Result<Json>& outcome) {
 Task<Result<Json>> RuntimeExecutionContext::run_step(std::string name, Json input, StepFunction function,
                                                      RetryPolicy retry) {
   if (const auto begun = begin_step(name, input, retry); !begun) co_return std::unexpected(begun.error());
-  StepOutcome step{steps_.next_key(name), base::sha256(input.dump()).hex(), 0, Json()};
+  StepOutcome step{steps_.next_key(name), base::sha256(input.dump()).hex(), commit_.observations.size(), 0, Json()};
   // Answered again it counts as it did when it ran: another attempt comes to a limit where the first one did.
   if (const auto room = admit(++steps_taken_, text_bytes({step.key}), "steps"); !room)
     co_return std::unexpected(room.error());
@@ -61,6 +40,7 @@ Task<Result<Json>> RuntimeExecutionContext::run_step(std::string name, Json inpu
     if (const auto room = admit(0, bytes_of(known->outcome), "steps"); !room) co_return std::unexpected(room.error());
     co_return answer_again(*known, step.input_digest);
   }
+  if (is_cancelled()) co_return std::unexpected(*cancellation_);
   if (const auto durable = co_await record_what_came_before(); !durable) co_return std::unexpected(durable.error());
   step.outcome = as_recorded(co_await try_step(step.key, function, retry, step.tries));
   if (!still_owner()) co_return std::unexpected(superseded());
@@ -75,9 +55,7 @@ Result<void> RuntimeExecutionContext::begin_step(const std::string& name, const 
   if (divergence_) return std::unexpected(*divergence_);
   TRY(check_name("step", "name", name));
   TRY(recordable("step", input, kMaxResultBytes));
-  if (retry.max_tries == 0) return refused("step", "max_tries must be at least 1");
-  TRY(check_delay("first_delay_us", retry.first_delay_us));
-  return check_delay("max_delay_us", retry.max_delay_us);
+  return check_retry("step", retry);
 }
 
 Result<Json> RuntimeExecutionContext::answer_again(const StepOutcome& step, const std::string& input_digest) {
@@ -106,6 +84,7 @@ Task<Result<void>> RuntimeExecutionContext::record_what_came_before() {
 
 Task<Result<Json>> RuntimeExecutionContext::try_step(const std::string& key, const StepFunction& function,
                                                      const RetryPolicy& retry, std::uint32_t& tries) {
+  const std::int64_t began_us = services_.clock.steady_us();
   const std::string token =
       base::make_uuid_v8(execution_, fmt::format("{}\n{}\nstep\n{}", intent_->tenant_id, execution_id_, key)).text();
   while (true) {
@@ -115,9 +94,12 @@ Task<Result<Json>> RuntimeExecutionContext::try_step(const std::string& key, con
     } else {
       answer = std::unexpected(runtime::recordable(std::move(answer).error()));
     }
-    if (answer || !still_owner() || !is_worth_another_try(answer.error(), retry, tries)) co_return answer;
-    co_await step_log_->pause(delay_before(tries + 1, retry, token));
-    if (!still_owner()) co_return answer;
+    if (answer || !still_owner() || is_cancelled()) co_return answer;
+    const std::int64_t delay_us = delay_before(tries + 1, retry, token);
+    const std::int64_t age_us = services_.clock.steady_us() - began_us + delay_us;
+    if (!is_worth_another_try(answer.error(), retry, tries, age_us)) co_return answer;
+    co_await step_log_->pause(delay_us);
+    if (!still_owner() || is_cancelled()) co_return answer;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "base/try.h"
+#include "runtime/lifecycle_payloads.h"
 #include "runtime/payload.h"
 #include "runtime/projection.h"
 #include "runtime/wal_record.h"
@@ -89,10 +90,19 @@ void read_record(const Json& payload, const base::LogRecord& record, ExecutionRe
     case RecordType::execution_failed:
       read_end(payload, ExecutionStatus::failed, result);
       break;
+    case RecordType::execution_cancelled:
+      read_end(payload, ExecutionStatus::cancelled, result);
+      break;
+    case RecordType::execution_terminated:
+      read_end(payload, ExecutionStatus::terminated, result);
+      break;
     case RecordType::execution_parked:
       read_end(payload, ExecutionStatus::parked, result);
       break;
-    case RecordType::execution_started:  // again, when it was parked
+    case RecordType::attempt_failed:
+      read_end(payload, ExecutionStatus::running, result);
+      break;
+    case RecordType::execution_started:  // again, when it was parked or failed
       result.status = ExecutionStatus::running;
       result.error.reset();
       break;
@@ -230,11 +240,46 @@ Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>&
         answers.steps.push_back(std::move(step));
         break;
       }
+      case RecordType::attempt_failed:
+      case RecordType::execution_resumed:
+        keep_what_completed(answers);
+        break;
       default:
         break;
     }
   }
   return answers;
+}
+
+void keep_what_completed(RecordedAnswers& answers) {
+  std::erase_if(answers.steps, [](const StepOutcome& step) { return !step.outcome; });
+  std::size_t known = 0;
+  for (const StepOutcome& step : answers.steps) known = std::max(known, step.observed);
+  if (known < answers.observations.size()) {
+    answers.observations.erase(answers.observations.begin() + static_cast<std::ptrdiff_t>(known),
+                               answers.observations.end());
+  }
+}
+
+std::uint32_t failed_attempts_in(const std::vector<base::LogRecord>& records) {
+  std::uint32_t failed = 0;
+  for (const base::LogRecord& record : records) {
+    if (static_cast<RecordType>(record.type) == RecordType::attempt_failed) ++failed;
+    if (static_cast<RecordType>(record.type) == RecordType::execution_resumed) failed = 0;
+  }
+  return failed;
+}
+
+Result<std::optional<Error>> cancellation_from_history(const std::vector<base::LogRecord>& records) {
+  const base::LogRecord* requested = find(records, RecordType::cancellation_requested);
+  if (requested == nullptr) return std::nullopt;
+  TRY(const Json payload, Json::parse(requested->payload));
+  Payload members(payload);
+  Payload actor(members.object("actor"));
+  Error why = cancelled_by({actor.text("type"), actor.text("id")}, members.text("reason"));
+  TRY(actor.complete(*requested));
+  TRY(members.complete(*requested));
+  return why;
 }
 
 Result<HandlerIdentity> handler_from_history(const std::vector<base::LogRecord>& records) {

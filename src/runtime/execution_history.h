@@ -66,6 +66,15 @@ struct RecordedAnswers {
 };
 [[nodiscard]] Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>& records);
 
+/// For another attempt of what failed: what failed is done again, from what was known when the last completed step
+/// began. What was asked behind that may have failed for being old.
+void keep_what_completed(RecordedAnswers& answers);
+
+/// AttemptFailed records since its acceptance, or since it was resumed last.
+[[nodiscard]] std::uint32_t failed_attempts_in(const std::vector<base::LogRecord>& records);
+/// Why it shall end, when somebody has asked for that.
+[[nodiscard]] Result<std::optional<Error>> cancellation_from_history(const std::vector<base::LogRecord>& records);
+
 /// What the execution's random numbers and ids derive from.
 [[nodiscard]] Result<std::string> seed_from_history(const std::vector<base::LogRecord>& records);
 

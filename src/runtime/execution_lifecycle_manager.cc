@@ -14,9 +14,17 @@
 #include "runtime/handler_run.h"
 #include "runtime/intent_model.h"
 #include "runtime/lifecycle_payloads.h"
+#include "runtime/retry_policy.h"
 #include "runtime/spawn.h"
 
 namespace symphainy::runtime {
+namespace {
+
+constexpr const char* kMissingHandler = "missing_handler";
+constexpr const char* kLeftForNext =
+    "the runtime closed while the execution waited for its next attempt; it goes on when the directory is opened again";
+
+}  // namespace
 
 // The main flow. Two batches are synced: what was accepted, before the handler starts; what it led to, before anybody
 // hears.
@@ -35,19 +43,34 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::execute(Intent intent) 
 }
 
 Task<Result<ExecutionResult>> ExecutionLifecycleManager::carry_out(Execution execution) {
-  Result<HandlerResult> answer = co_await execute_intent(execution);
-  const Result<void> outcome = handle_artifacts(execution, std::move(answer));
-  if (outcome) publish_events(execution);
+  execution.tracked->driven = &execution;
+  Result<void> outcome = co_await attempt(execution);
+  while (const auto delay_us = delay_before_next(execution, outcome)) {
+    if (auto begun = co_await begin_next_attempt(execution, outcome.error(), *delay_us); !begun) {
+      hand_over(*execution.tracked, std::unexpected(begun.error()));
+      co_return std::unexpected(std::move(begun).error());
+    }
+    outcome = co_await attempt(execution);
+  }
   auto result = co_await complete_execution(execution, outcome);
 
   hand_over(*execution.tracked, result);
   co_return result;
 }
 
+Task<Result<void>> ExecutionLifecycleManager::attempt(Execution& execution) {
+  Result<HandlerResult> answer = co_await execute_intent(execution);
+  if (execution.termination) answer = std::unexpected(terminated_by(*execution.termination));
+  const Result<void> outcome = handle_artifacts(execution, std::move(answer));
+  if (outcome) publish_events(execution);
+  co_return outcome;
+}
+
 // To the duplicates that wait for it. Later ones read it in the log, so it is kept only when the log cannot tell.
 void ExecutionLifecycleManager::hand_over(TrackedExecution& tracked, const Result<ExecutionResult>& result) {
   const bool is_parked = result && result->status == ExecutionStatus::parked;
   tracked.running = false;
+  tracked.driven = nullptr;
   tracked.ended = !is_parked;
   if (is_parked) tracked.row.status = "parked";
   if (!result || is_parked || !tracked.waiting.empty()) tracked.result = result;
@@ -102,6 +125,8 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::create_e
   row.intent_id = in.intent_id;
   row.intent_type = in.intent_type;
   row.status = "running";
+  row.accepted_us = parts_.clock.wall_us();
+  row.attempt = execution.attempt;
   row.idempotency_key = in.idempotency_key;
   row.fingerprint = std::move(acceptance.fingerprint);
   auto tracked = std::make_shared<TrackedExecution>();
@@ -117,7 +142,8 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::create_e
 // Stage 3: the handler runs with its context, once its acceptance is durable (or meanwhile, if it only touches its
 // context).
 Task<Result<HandlerResult>> ExecutionLifecycleManager::execute_intent(Execution& execution) {
-  if (!execution.handler) co_return fail(ErrorCode::failed, execution.missing_handler, "missing_handler");
+  if (!execution.handler) co_return fail(ErrorCode::failed, execution.missing_handler, kMissingHandler);
+  if (execution.termination) co_return std::unexpected(superseded());
   if (execution.handler->effects == Effects::external && !PLANTED_BUG("start-before-acceptance")) {
     if (auto durable = co_await parts_.log.durable(execution.started_position); !durable) {
       co_return std::unexpected(durable.error());
@@ -127,8 +153,13 @@ Task<Result<HandlerResult>> ExecutionLifecycleManager::execute_intent(Execution&
       std::make_shared<RuntimeExecutionContext>(parts_.context_services, execution.intent, execution.id, execution.seed,
                                                 execution.attempt, std::move(execution.answers));
   record_steps(execution);
-  co_return co_await run_handler({parts_.partition, parts_.handlers, parts_.clock, deadlines_, running_},
-                                 execution.handler, execution.context);
+  if (execution.termination) co_return std::unexpected(superseded());
+  if (const auto& why = execution.tracked->cancellation) execution.context->cancel(*why);
+  execution.outcome = std::make_shared<HandlerOutcome>();
+  auto answer = co_await run_handler({parts_.partition, parts_.handlers, parts_.clock, deadlines_, running_},
+                                     execution.handler, execution.context, execution.outcome);
+  execution.outcome.reset();
+  co_return answer;
 }
 
 // Its steps become records as it takes them.
@@ -173,18 +204,9 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
                                                                             const Result<void>& outcome) {
   const std::int64_t duration_us = parts_.clock.steady_us() - execution.accepted_steady_us;
   const std::string& tenant = execution.intent->tenant_id;
-  const bool is_parked = execution.context && !execution.context->given_up() && execution.context->divergence();
-  std::optional<Error> error;
-  if (outcome) {
-    execution.commit.push_back(draft_record(RecordType::execution_completed, tenant,
-                                            completed_payload(duration_us, execution.value), execution.id,
-                                            execution.attempt));
-  } else {
-    error = recordable(outcome.error());
-    const RecordType end = is_parked ? RecordType::execution_parked : RecordType::execution_failed;
-    execution.commit.push_back(
-        draft_record(end, tenant, failed_payload(duration_us, *error), execution.id, execution.attempt));
-  }
+  Ending ending = ending_of(execution, outcome);
+  execution.commit.push_back(
+      draft_record(ending.record, tenant, payload_of(execution, ending, duration_us), execution.id, execution.attempt));
   // The records of one batch are a microsecond apart (AppendReceipt), so this is when the references were registered.
   const auto references_at = std::ranges::find(
       execution.commit, static_cast<std::uint16_t>(RecordType::references_registered), &base::RecordDraft::type);
@@ -193,7 +215,10 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
   // It was accepted, or may have been: whoever opens the log again goes on with it.
   if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
   if (outcome) parts_.decisions.decided_at(execution.context->commit(), tenant, receipt->last_position);
-  if (!is_parked) parts_.decisions.ended(execution.tracked, receipt->last_position);
+  if (ending.status != ExecutionStatus::parked) {
+    execution.tracked->end_appended = true;
+    parts_.decisions.ended(execution.tracked, receipt->last_position);
+  }
 
   const std::uint64_t awaited = PLANTED_BUG("ack-before-commit") ? 0 : receipt->last_position;
   if (auto durable = co_await parts_.log.durable(awaited); !durable) co_return std::unexpected(durable.error());
@@ -202,8 +227,8 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
   result.intent_id = execution.intent->intent_id;
   result.intent_type = execution.intent->intent_type;
   result.tenant_id = tenant;
-  result.status = outcome ? ExecutionStatus::completed : is_parked ? ExecutionStatus::parked : ExecutionStatus::failed;
-  result.error = std::move(error);
+  result.status = ending.status;
+  result.error = std::move(ending.error);
   result.duration_us = duration_us;
   result.position = receipt->last_position;
   if (outcome) {
@@ -211,6 +236,93 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
                 result);
   }
   co_return result;
+}
+
+// What an attempt that is over makes of its execution.
+ExecutionLifecycleManager::Ending ExecutionLifecycleManager::ending_of(const Execution& execution,
+                                                                       const Result<void>& outcome) const {
+  if (outcome) return {ExecutionStatus::completed, RecordType::execution_completed, std::nullopt};
+  Error error = recordable(outcome.error());
+  if (execution.termination) return {ExecutionStatus::terminated, RecordType::execution_terminated, std::move(error)};
+  if (is_to_park(execution, error)) {
+    return {ExecutionStatus::parked, RecordType::execution_parked, std::move(error)};
+  }
+  if (execution.tracked->cancellation) {
+    return {ExecutionStatus::cancelled, RecordType::execution_cancelled, std::move(error)};
+  }
+  return {ExecutionStatus::failed, RecordType::execution_failed, std::move(error)};
+}
+
+bool ExecutionLifecycleManager::is_to_park(const Execution& execution, const Error& error) const {
+  if (!execution.handler) return true;
+  if (!execution.context || execution.context->given_up()) return false;
+  if (execution.context->divergence()) return true;
+  const RetryPolicy& retry = execution.handler->retry;
+  const bool final = std::ranges::find(retry.non_retryable, error.name()) != retry.non_retryable.end();
+  return execution.handler->out_of_attempts == OutOfAttempts::park && !final && !execution.tracked->cancellation;
+}
+
+std::string ExecutionLifecycleManager::payload_of(const Execution& execution, const Ending& ending,
+                                                  std::int64_t duration_us) {
+  if (!ending.error) return completed_payload(duration_us, execution.value);
+  if (execution.termination) return terminated_payload(duration_us, *execution.termination);
+  return failed_payload(duration_us, *ending.error);
+}
+
+// --- another attempt
+// --------------------------------------------------------------------------------------------------
+
+// Nothing: it ends with this outcome.
+std::optional<std::int64_t> ExecutionLifecycleManager::delay_before_next(const Execution& execution,
+                                                                         const Result<void>& outcome) const {
+  if (outcome || execution.termination || execution.tracked->cancellation) return std::nullopt;
+  if (!execution.context || execution.context->given_up() || execution.context->divergence()) return std::nullopt;
+  const RetryPolicy& retry = execution.handler->retry;
+  const std::uint32_t attempts = execution.failed_attempts + 1;
+  const std::int64_t delay_us = delay_before(attempts + 1, retry, execution.id.text());
+  const std::int64_t age_us = parts_.clock.steady_us() - execution.accepted_steady_us + delay_us;
+  if (!is_worth_another_try(outcome.error(), retry, attempts, age_us)) return std::nullopt;
+  return delay_us;
+}
+
+Task<Result<void>> ExecutionLifecycleManager::begin_next_attempt(Execution& execution, const Error& error,
+                                                                 std::int64_t delay_us) {
+  const std::int64_t duration_us = parts_.clock.steady_us() - execution.accepted_steady_us;
+  std::vector<base::RecordDraft> drafts = std::exchange(execution.commit, {});
+  drafts.push_back(draft_record(RecordType::attempt_failed, execution.intent->tenant_id,
+                                attempt_failed_payload(duration_us, recordable(error), delay_us), execution.id,
+                                execution.attempt));
+  const auto receipt = append(*execution.tracked, std::move(drafts));
+  if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
+  if (auto durable = co_await parts_.log.durable(receipt->last_position); !durable) co_return durable;
+  CRASH_POINT("retry-before-next-attempt");
+  if (delay_us > 0 && !execution.termination && !execution.tracked->cancellation) {
+    co_await pause(execution, delay_us);
+  }
+  if (execution.termination) co_return Result<void>();
+  if (leaving_) co_return fail(ErrorCode::cancelled, kLeftForNext, "closing");
+  auto next = restore_execution(execution.tracked);
+  if (!next) co_return std::unexpected(next.error());
+  execution = *std::move(next);
+  co_return Result<void>();
+}
+
+// A command or closing ends it early.
+Task<void> ExecutionLifecycleManager::pause(Execution& execution, std::int64_t delay_us) {
+  const auto over = std::make_shared<Promised<bool>>();
+  const auto timer = deadlines_.add(parts_.clock.steady_us() + delay_us, [over] { over->set(true); });
+  if (leaving_) over->set(true);
+  execution.pause = over;
+  co_await *over;
+  deadlines_.take_back(timer);
+  execution.pause.reset();
+}
+
+void ExecutionLifecycleManager::stop_waiting() {
+  leaving_ = true;
+  for (const TrackedPtr& tracked : parts_.decisions.live()) {
+    if (tracked->driven != nullptr && tracked->driven->pause) tracked->driven->pause->set(true);
+  }
 }
 
 // --- beside the main flow
@@ -287,7 +399,18 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::resume(TrackedPtr track
   co_return co_await carry_out(*std::move(execution));
 }
 
-Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_execution(const TrackedPtr& tracked) {
+bool ExecutionLifecycleManager::goes_on_by_itself(const TrackedExecution& tracked) const {
+  if (tracked.running || tracked.ended) return false;
+  if (tracked.row.status != "parked") return true;
+  if (tracked.row.error_code != kMissingHandler) return false;
+  const auto history = read_history(parts_.log.log(), tracked.row);
+  const auto identity = history ? handler_from_history(*history) : std::unexpected(history.error());
+  return identity && parts_.registry.find(tracked.row.intent_type, identity->version) != nullptr;
+}
+
+// As another attempt. `command`: the record of what somebody did to bring it about.
+Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_execution(
+    const TrackedPtr& tracked, std::vector<base::RecordDraft> command) {
   TRY(const auto history, read_history(parts_.log.log(), tracked->row));
   TRY(const HandlerIdentity identity, handler_from_history(history));
   Execution execution;
@@ -295,18 +418,26 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_
   execution.intent = std::make_shared<const Intent>(std::move(intent));
   TRY(execution.seed, seed_from_history(history));
   TRY(execution.answers, answers_from_history(history));
+  execution.failed_attempts = failed_attempts_in(history);
+  if (!command.empty() && static_cast<RecordType>(command.front().type) == RecordType::execution_resumed) {
+    keep_what_completed(execution.answers);
+    execution.failed_attempts = 0;
+  }
+  if (!tracked->cancellation) {
+    TRY(tracked->cancellation, cancellation_from_history(history));
+  }
   execution.id = history.front().execution;
   execution.attempt = tracked->row.attempt + (PLANTED_BUG("resume-without-grant") ? 0 : 1);
   execution.handler = parts_.registry.find(execution.intent->intent_type, identity.version);
   execution.missing_handler = fmt::format(
-      "the execution began under '{}' version {} ({}/{}), which this process has not registered; register it "
-      "and submit the work again",
+      "the execution began under '{}' version {} ({}/{}), which this process has not registered; it goes on "
+      "when a process opens the directory that has",
       execution.intent->intent_type, identity.version, identity.domain_service, identity.handler);
   execution.tracked = tracked;
   const std::int64_t waited_us = parts_.clock.wall_us() - history.front().time_us;
   execution.accepted_steady_us = parts_.clock.steady_us() - waited_us;
 
-  std::vector<base::RecordDraft> drafts;
+  std::vector<base::RecordDraft> drafts = std::move(command);
   drafts.push_back(draft_record(RecordType::execution_started, execution.intent->tenant_id,
                                 started_payload(execution.attempt, parts_.log.epoch()), execution.id,
                                 execution.attempt));

@@ -6,6 +6,7 @@
 // Runs on the partition's executor; handlers run on the handlers' executor.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -19,8 +20,10 @@
 #include "runtime/deadline_timers.h"
 #include "runtime/decision_state.h"
 #include "runtime/execution_context.h"
+#include "runtime/handler_run.h"
 #include "runtime/intent_registry.h"
 #include "runtime/running_handlers.h"
+#include "runtime/wal_record.h"
 #include "runtime/write_ahead_log.h"
 
 namespace symphainy::runtime {
@@ -39,6 +42,27 @@ struct LifecycleParts {
   IntentLimits limits;
 };
 
+/// An execution while it is carried out here.
+struct RunningExecution {
+  std::shared_ptr<const Intent> intent;
+  base::Uuid id;
+  std::string seed;
+  std::uint32_t attempt = 1;
+  std::uint32_t failed_attempts = 0;
+  RegisteredPtr handler;  ///< nullptr: missing in this process
+  std::string missing_handler;
+  TrackedPtr tracked;
+  std::int64_t accepted_steady_us = 0;
+  std::uint64_t started_position = 0;  ///< of its last record before the handler
+  RecordedAnswers answers;             ///< of earlier attempts
+  std::shared_ptr<RuntimeExecutionContext> context;
+  std::shared_ptr<HandlerOutcome> outcome;      ///< while its handler runs
+  std::shared_ptr<Promised<bool>> pause;        ///< while it waits for its next attempt; true: go on now
+  std::optional<ExecutionCommand> termination;  ///< who ends it
+  std::vector<base::RecordDraft> commit;        ///< the records of the last three stages
+  Json value;
+};
+
 class ExecutionLifecycleManager {
  public:
   explicit ExecutionLifecycleManager(LifecycleParts parts) : parts_(parts), deadlines_(parts.partition, parts.clock) {}
@@ -47,6 +71,14 @@ class ExecutionLifecycleManager {
   [[nodiscard]] Task<Result<ExecutionResult>> execute(Intent intent);
   /// Goes on with an execution that an earlier process left unfinished, as a new attempt.
   [[nodiscard]] Task<Result<ExecutionResult>> resume(TrackedPtr execution);
+  /// Whether it is one for resume(): left unfinished, or parked because its handler was missing, which is here now.
+  [[nodiscard]] bool goes_on_by_itself(const TrackedExecution& tracked) const;
+  /// Does to an execution what somebody asks for, on the record (execution_commands.cc).
+  /// Calls `answer` once, on the partition; ends when what it set going has ended.
+  using Answer = std::function<void(Result<ExecutionResult>)>;
+  [[nodiscard]] Task<void> command(ExecutionCommand command, Answer answer);
+  /// Executions that wait for their next attempt are left to whoever opens the log again.
+  void stop_waiting();
   /// Records the refusal of what is no valid intent, under its tenant when that much can be told.
   [[nodiscard]] Task<Result<ExecutionResult>> reject(Json refused, Error why);
   /// Blocks until no handler runs, those included whose execution has ended at its deadline. Not on an executor's
@@ -60,21 +92,7 @@ class ExecutionLifecycleManager {
     std::optional<Binding> seen_before;
     std::optional<Error> refusal;
   };
-  struct Execution {
-    std::shared_ptr<const Intent> intent;
-    base::Uuid id;
-    std::string seed;
-    std::uint32_t attempt = 1;
-    RegisteredPtr handler;  ///< nullptr: missing in this process
-    std::string missing_handler;
-    TrackedPtr tracked;
-    std::int64_t accepted_steady_us = 0;
-    std::uint64_t started_position = 0;  ///< of its last record before the handler
-    RecordedAnswers answers;             ///< of earlier attempts
-    std::shared_ptr<RuntimeExecutionContext> context;
-    std::vector<base::RecordDraft> commit;  ///< the records of the last three stages
-    Json value;
-  };
+  using Execution = RunningExecution;
 
   // The six stages.
   [[nodiscard]] Result<Acceptance> accept_intent(const Intent& intent);
@@ -86,10 +104,33 @@ class ExecutionLifecycleManager {
   [[nodiscard]] Task<Result<ExecutionResult>> complete_execution(Execution& execution, const Result<void>& outcome);
 
   [[nodiscard]] Task<Result<ExecutionResult>> carry_out(Execution execution);
+  [[nodiscard]] Task<Result<void>> attempt(Execution& execution);
+  [[nodiscard]] std::optional<std::int64_t> delay_before_next(const Execution& execution,
+                                                              const Result<void>& outcome) const;
+  [[nodiscard]] Task<Result<void>> begin_next_attempt(Execution& execution, const Error& error, std::int64_t delay_us);
+  [[nodiscard]] Task<void> pause(Execution& execution, std::int64_t delay_us);
+  struct Ending {
+    ExecutionStatus status;
+    RecordType record;
+    std::optional<Error> error;
+  };
+  [[nodiscard]] Ending ending_of(const Execution& execution, const Result<void>& outcome) const;
+  [[nodiscard]] bool is_to_park(const Execution& execution, const Error& error) const;
+  [[nodiscard]] static std::string payload_of(const Execution& execution, const Ending& ending,
+                                              std::int64_t duration_us);
+
+  // Commands.
+  [[nodiscard]] Task<Result<void>> cancel(TrackedPtr tracked, ExecutionCommand command);
+  [[nodiscard]] Task<Result<void>> terminate(TrackedPtr tracked, ExecutionCommand command);
+  [[nodiscard]] Task<Result<void>> end_idle(TrackedPtr tracked, ExecutionCommand command);
+  [[nodiscard]] Task<void> attempt_again(TrackedPtr tracked, ExecutionCommand command, Answer answer);
+  [[nodiscard]] Task<void> answer_when_durable(std::uint64_t position, ExecutionResult result, Answer answer);
+  [[nodiscard]] Task<Error> nothing_to_act_on(ExecutionCommand command, TrackedPtr ended);
   void hand_over(TrackedExecution& tracked, const Result<ExecutionResult>& result);
   [[nodiscard]] Task<Result<ExecutionResult>> first_result(Binding binding);
   [[nodiscard]] Task<void> resume_for_waiting(TrackedPtr execution);
-  [[nodiscard]] Result<Execution> restore_execution(const TrackedPtr& tracked);
+  [[nodiscard]] Result<Execution> restore_execution(const TrackedPtr& tracked,
+                                                    std::vector<base::RecordDraft> command = {});
   [[nodiscard]] Result<public_works::AppendReceipt> append(TrackedExecution& tracked,
                                                            std::vector<base::RecordDraft> drafts);
   [[nodiscard]] std::string random_bytes(std::size_t count);
@@ -97,6 +138,7 @@ class ExecutionLifecycleManager {
   LifecycleParts parts_;
   DeadlineTimers deadlines_;
   RunningHandlers running_;
+  bool leaving_ = false;  ///< closing: nothing waits for another attempt any more
 };
 
 }  // namespace symphainy::runtime

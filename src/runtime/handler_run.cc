@@ -9,10 +9,9 @@
 namespace symphainy::runtime {
 namespace {
 
-using Outcome = Promised<Result<HandlerResult>>;
-
 Task<void> on_handler_thread(HandlerPlace place, RegisteredPtr handler,
-                             std::shared_ptr<RuntimeExecutionContext> context, std::shared_ptr<Outcome> outcome) {
+                             std::shared_ptr<RuntimeExecutionContext> context,
+                             std::shared_ptr<HandlerOutcome> outcome) {
   place.running.begun();
   co_await move_to(place.handlers);
   Result<HandlerResult> answer = HandlerResult{};
@@ -40,8 +39,8 @@ std::unexpected<Error> deadline_passed(std::int64_t deadline_us) {
 }  // namespace
 
 Task<Result<HandlerResult>> run_handler(HandlerPlace place, RegisteredPtr handler,
-                                        std::shared_ptr<RuntimeExecutionContext> context) {
-  auto outcome = std::make_shared<Outcome>();
+                                        std::shared_ptr<RuntimeExecutionContext> context,
+                                        std::shared_ptr<HandlerOutcome> outcome) {
   std::optional<DeadlineTimers::Key> timer;
   if (const auto deadline = context->deadline_us()) {
     const std::int64_t left_us = *deadline - place.clock.wall_us();

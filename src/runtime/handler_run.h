@@ -24,8 +24,12 @@ struct HandlerPlace {
   RunningHandlers& running;
 };
 
+/// What the run comes to; whoever sets it first decides.
+using HandlerOutcome = Promised<Result<HandlerResult>>;
+
 /// Called and resumed on the partition's executor. An exception that leaves the handler is an error like any other.
 [[nodiscard]] Task<Result<HandlerResult>> run_handler(HandlerPlace place, RegisteredPtr handler,
-                                                      std::shared_ptr<RuntimeExecutionContext> context);
+                                                      std::shared_ptr<RuntimeExecutionContext> context,
+                                                      std::shared_ptr<HandlerOutcome> outcome);
 
 }  // namespace symphainy::runtime

@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "base/json_writer.h"
 #include "base/try.h"
+#include "runtime/retry_policy.h"
 #include "runtime/wal_record.h"
 #include "runtime/write_ahead_log.h"
 
@@ -63,9 +64,11 @@ Result<std::optional<base::RecordDraft>> IntentRegistry::register_intent(IntentS
                             support.version, read_back.error().message),
                 "invalid_schema");
   }
-  auto intent = std::make_shared<RegisteredIntent>(RegisteredIntent{
-      std::move(support.intent_type), support.version, std::move(domain_service), std::move(handler_name),
-      base::sha256(canonical_schema).hex(), support.effects, *std::move(schema), std::move(handler)});
+  TRY(check_retry("retry", support.retry));
+  auto intent = std::make_shared<RegisteredIntent>(
+      RegisteredIntent{std::move(support.intent_type), support.version, std::move(domain_service),
+                       std::move(handler_name), base::sha256(canonical_schema).hex(), support.effects,
+                       *std::move(schema), std::move(handler), std::move(support.retry), support.out_of_attempts});
 
   const std::lock_guard lock(mutex_);
   const Key key{intent->intent_type, intent->version};

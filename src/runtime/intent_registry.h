@@ -30,6 +30,8 @@ struct RegisteredIntent {
   Effects effects = Effects::external;
   JsonSchema schema;
   IntentHandler handler;
+  RetryPolicy retry = {};
+  OutOfAttempts out_of_attempts = OutOfAttempts::fail;
 };
 using RegisteredPtr = std::shared_ptr<const RegisteredIntent>;
 

@@ -19,6 +19,10 @@ std::string_view to_string(ExecutionStatus status) noexcept {
       return "failed";
     case ExecutionStatus::rejected:
       return "rejected";
+    case ExecutionStatus::cancelled:
+      return "cancelled";
+    case ExecutionStatus::terminated:
+      return "terminated";
     case ExecutionStatus::parked:
       return "parked";
   }
@@ -63,6 +67,16 @@ void shorten(std::string& text, std::size_t max_bytes) {
   while (max_bytes > 0 && (static_cast<unsigned char>(text[max_bytes]) & 0xC0U) == 0x80U) --max_bytes;
   text.resize(max_bytes);
   text += "…";
+}
+
+void write_actor(base::JsonWriter& json, const Actor& actor) {
+  json.key("actor").begin_object().member("id", actor.id).member("type", actor.type).end_object();
+}
+
+Error ended_by(std::string_view how, const char* code, const Actor& actor, const std::string& reason) {
+  const std::string who = fmt::format("{}:{}", actor.type, actor.id);
+  return {ErrorCode::cancelled, fmt::format("{} by {}{}{}", how, who, reason.empty() ? "" : ": ", reason), code,
+          Json::object({{"actor", who}, {"reason", reason}})};
 }
 
 }  // namespace
@@ -110,13 +124,42 @@ std::string failed_payload(std::int64_t duration_us, const Error& error) {
   return payload;
 }
 
+std::string attempt_failed_payload(std::int64_t duration_us, const Error& error, std::int64_t delay_us) {
+  std::string payload;
+  base::JsonWriter json(payload);
+  json.begin_object().member("duration_us", duration_us).key("error");
+  write_error(json, error);
+  json.member("retry_after_us", delay_us).end_object();
+  return payload;
+}
+
+std::string command_payload(const ExecutionCommand& command) {
+  std::string payload;
+  base::JsonWriter json(payload);
+  json.begin_object();
+  write_actor(json, command.actor);
+  json.member("reason", command.reason).end_object();
+  return payload;
+}
+
+std::string terminated_payload(std::int64_t duration_us, const ExecutionCommand& command) {
+  std::string payload;
+  base::JsonWriter json(payload);
+  json.begin_object();
+  write_actor(json, command.actor);
+  json.member("duration_us", duration_us).key("error");
+  write_error(json, terminated_by(command));
+  json.member("reason", command.reason).end_object();
+  return payload;
+}
+
 std::string rejected_payload(const Intent& known, const Error& error) {
   std::string payload;
   base::JsonWriter json(payload);
   json.begin_object().key("error");
   write_error(json, error);
   json.key("intent").begin_object();
-  json.key("actor").begin_object().member("id", known.actor.id).member("type", known.actor.type).end_object();
+  write_actor(json, known.actor);
   json.member("intent_id", known.intent_id).member("intent_type", known.intent_type);
   json.member("session_id", known.session_id).member("solution_id", known.solution_id).end_object();
   json.end_object();
@@ -177,9 +220,18 @@ Error parameters_refused(const std::vector<SchemaViolation>& violations) {
 
 Error superseded() {
   return Error{ErrorCode::cancelled,
-               "the runtime has given up on this attempt (its deadline passed): nothing more of it is recorded",
+               "the runtime has given up on this attempt (its deadline passed, or somebody ended the execution): "
+               "nothing more of it is recorded",
                "superseded",
                {}};
+}
+
+Error cancelled_by(const Actor& actor, const std::string& reason) {
+  return ended_by("cancelled", "cancellation_requested", actor, reason);
+}
+
+Error terminated_by(const ExecutionCommand& command) {
+  return ended_by("terminated", "terminated", command.actor, command.reason);
 }
 
 Error recordable(Error error) {

@@ -22,6 +22,10 @@ namespace symphainy::runtime {
 /// {"code", "details"?, "kind", "message"}; read_error() (execution_history.h) reads it back.
 void write_error(base::JsonWriter& json, const Error& error);
 [[nodiscard]] std::string failed_payload(std::int64_t duration_us, const Error& error);
+[[nodiscard]] std::string attempt_failed_payload(std::int64_t duration_us, const Error& error, std::int64_t delay_us);
+/// Of a command: {"actor", "reason"}.
+[[nodiscard]] std::string command_payload(const ExecutionCommand& command);
+[[nodiscard]] std::string terminated_payload(std::int64_t duration_us, const ExecutionCommand& command);
 [[nodiscard]] std::string rejected_payload(const Intent& known, const Error& error);
 
 /// Why an intent that was seen before may not be answered with what came first: its body differs, or its intent id or
@@ -32,6 +36,9 @@ void write_error(base::JsonWriter& json, const Error& error);
 [[nodiscard]] Error parameters_refused(const std::vector<SchemaViolation>& violations);
 /// The answer to an attempt that the runtime has given up.
 [[nodiscard]] Error superseded();
+/// What an execution ends with that somebody cancelled or terminated.
+[[nodiscard]] Error cancelled_by(const Actor& actor, const std::string& reason);
+[[nodiscard]] Error terminated_by(const ExecutionCommand& command);
 /// The error with everything in it that can go into the log: valid UTF-8, of bounded size.
 [[nodiscard]] Error recordable(Error error);
 

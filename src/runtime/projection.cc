@@ -36,7 +36,7 @@ Result<void> read_error_into(ExecutionRow& row, const Json& json, const base::Lo
   return error.complete(record);
 }
 
-// An attempt begins; what the one before was parked for is over.
+// An attempt begins; what the one before failed or was parked for is over.
 void start(ExecutionRow& row, std::uint32_t attempt) {
   row.attempt = attempt;
   row.status = "running";
@@ -76,6 +76,8 @@ Result<void> Projection::fold(const base::LogRecord& record, std::uint64_t batch
     case RecordType::context_observed:
     case RecordType::step_completed:
     case RecordType::step_failed:
+    case RecordType::cancellation_requested:
+    case RecordType::execution_resumed:
       live(record, batch);
       return {};
     case RecordType::execution_started:
@@ -175,6 +177,17 @@ Result<void> Projection::fold_payload(const base::LogRecord& record, const Json&
     case RecordType::execution_failed:
       TRY(read_error_into(live(record, batch), members.object("error"), record));
       end(record, "failed");
+      break;
+    case RecordType::execution_cancelled:
+      TRY(read_error_into(live(record, batch), members.object("error"), record));
+      end(record, "cancelled");
+      break;
+    case RecordType::execution_terminated:
+      TRY(read_error_into(live(record, batch), members.object("error"), record));
+      end(record, "terminated");
+      break;
+    case RecordType::attempt_failed:
+      TRY(read_error_into(live(record, batch), members.object("error"), record));
       break;
     case RecordType::execution_parked: {
       Row& row = live(record, batch);

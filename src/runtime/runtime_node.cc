@@ -260,6 +260,25 @@ Result<ExecutionResult> RuntimeNode::execute(Intent intent) {
   return answer(outcome, adapters_.partition);
 }
 
+void RuntimeNode::command(ExecutionCommand command, Done done) {
+  if (!enter(done)) return;
+  adapters_.partition.post([this, command = std::move(command), done = std::move(done)]() mutable {
+    spawn(run_command(std::move(command), std::move(done)));
+  });
+}
+
+Result<ExecutionResult> RuntimeNode::command(ExecutionCommand command) {
+  std::promise<Result<ExecutionResult>> outcome;
+  this->command(std::move(command), [&](Result<ExecutionResult> result) { outcome.set_value(std::move(result)); });
+  return answer(outcome, adapters_.partition);
+}
+
+Task<void> RuntimeNode::run_command(ExecutionCommand command, Done done) {
+  co_await lifecycle_->command(std::move(command),
+                               [this, done](Result<ExecutionResult> result) { tell(done, std::move(result)); });
+  leave();
+}
+
 Result<std::size_t> RuntimeNode::resume() {
   std::promise<std::size_t> found;
   adapters_.partition.post([this, &found] {
@@ -267,7 +286,7 @@ Result<std::size_t> RuntimeNode::resume() {
     std::size_t count = 0;
     std::vector<TrackedPtr> to_resume;
     for (const TrackedPtr& execution : unfinished) {
-      if (!execution->running && execution->row.status != "parked") to_resume.push_back(execution);
+      if (lifecycle_->goes_on_by_itself(*execution)) to_resume.push_back(execution);
     }
     count = to_resume.size();
     {
@@ -347,6 +366,7 @@ Result<void> RuntimeNode::close() {
     if (closed_) return {};
     closing_ = true;
     adapters_.log.end_waiting_for_room();
+    if (lifecycle_) adapters_.partition.post([this] { lifecycle_->stop_waiting(); });
     public_works::wait_for_work(adapters_.partition, lock, idle_, [this] { return in_flight_ == 0; });
     closed_ = true;
   }

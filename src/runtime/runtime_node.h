@@ -54,6 +54,8 @@ class RuntimeNode final : public Runtime {
   void submit(Intent intent, Done done) override;
   [[nodiscard]] Result<ExecutionResult> execute(Intent intent) override;
   void submit_json(Json intent, Done done) override;
+  void command(ExecutionCommand command, Done done) override;
+  [[nodiscard]] Result<ExecutionResult> command(ExecutionCommand command) override;
   [[nodiscard]] Result<void> drain() override;
   Result<void> close() override;
 
@@ -65,6 +67,7 @@ class RuntimeNode final : public Runtime {
 
   [[nodiscard]] Task<void> run(Intent intent, Done done);
   [[nodiscard]] Task<void> run_rejection(Json intent, Error why, Done done);
+  [[nodiscard]] Task<void> run_command(ExecutionCommand command, Done done);
   [[nodiscard]] Task<void> run_resumed(TrackedPtr execution);
   [[nodiscard]] Task<Result<void>> open_partition();
   [[nodiscard]] Task<Result<void>> record_registration(IntentSupport support, std::string domain_service,

@@ -25,6 +25,7 @@ std::string step_payload(const StepOutcome& step) {
     write_error(json, step.outcome.error());
   }
   json.member("input_digest", step.input_digest).member("key", step.key);
+  json.member("observed", static_cast<std::uint64_t>(step.observed));
   if (step.outcome) json.member("result", *step.outcome);
   json.member("tries", step.tries).end_object();
   return payload;
@@ -38,6 +39,7 @@ Result<StepOutcome> step_from_record(const base::LogRecord& record) {
   StepOutcome step;
   step.key = members.text("key");
   step.input_digest = members.text("input_digest");
+  step.observed = members.number("observed");
   step.tries = static_cast<std::uint32_t>(members.number("tries"));
   if (static_cast<RecordType>(record.type) == RecordType::step_failed) {
     step.outcome = std::unexpected(read_error(members.object("error")));

@@ -21,6 +21,7 @@ namespace symphainy::runtime {
 struct StepOutcome {
   std::string key;           ///< "charge-card#1"
   std::string input_digest;  ///< hex SHA-256 of the input's canonical JSON
+  std::size_t observed = 0;  ///< answers that the context had given when it began
   std::uint32_t tries = 1;
   Result<Json> outcome;
 };

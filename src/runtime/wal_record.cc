@@ -33,6 +33,11 @@ constexpr std::array kDescriptions = {
     Description{RecordType::execution_parked, "ExecutionParked", "execute_intent"},
     Description{RecordType::step_completed, "StepCompleted", "execute_intent"},
     Description{RecordType::step_failed, "StepFailed", "execute_intent"},
+    Description{RecordType::attempt_failed, "AttemptFailed", "execute_intent"},
+    Description{RecordType::cancellation_requested, "CancellationRequested", "execute_intent"},
+    Description{RecordType::execution_resumed, "ExecutionResumed", "execute_intent"},
+    Description{RecordType::execution_cancelled, "ExecutionCancelled", "complete_execution"},
+    Description{RecordType::execution_terminated, "ExecutionTerminated", "complete_execution"},
     Description{RecordType::events_published, "EventsPublished", ""},
 };
 

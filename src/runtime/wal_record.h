@@ -33,8 +33,14 @@ enum class RecordType : std::uint16_t {
   execution_failed = 27,       ///< {"duration_us", "error"}
   execution_parked = 28,       ///< {"duration_us", "error"}: it stays as it is until somebody resumes it
 
-  step_completed = 30,  ///< {"input_digest", "key", "result", "tries"}
-  step_failed = 31,     ///< {"error", "input_digest", "key", "tries"}
+  step_completed = 30,  ///< {"input_digest", "key", "observed", "result", "tries"}; observed: answers given before it
+  step_failed = 31,     ///< {"error", "input_digest", "key", "observed", "tries"}
+
+  attempt_failed = 32,          ///< {"duration_us", "error", "retry_after_us"}: another attempt follows
+  cancellation_requested = 33,  ///< {"actor", "reason"}
+  execution_resumed = 34,       ///< {"actor", "reason"}: it was parked
+  execution_cancelled = 35,     ///< {"duration_us", "error"}
+  execution_terminated = 36,    ///< {"actor", "duration_us", "error", "reason"}
 
   events_published = 40,  ///< _system: {"publisher", "position"}
 };

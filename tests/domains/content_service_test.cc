@@ -687,6 +687,7 @@ class AbandonedContext final : public ExecutionContext {
   std::uint32_t attempt() const override { return 1; }
   std::optional<std::int64_t> deadline_us() const override { return std::nullopt; }
   bool still_owner() const override { return answers_-- > 0; }
+  bool is_cancelled() const override { return false; }
   std::int64_t now_us() override { return 0; }
   std::uint64_t random() override { return 0; }
   std::string new_id() override { return {}; }

@@ -387,7 +387,7 @@ TEST_F(Resuming, IsDoneByADuplicateThatComesFirst) {
   gate.open();
 }
 
-TEST_F(Resuming, WithoutAHandlerEndsAsFailed) {
+TEST_F(Resuming, WithoutAHandlerIsParkedUntilThereIsOne) {
   Gate gate;
   runtime_.support("make", gated(gate, [](const Intent&, ExecutionContext&) { return HandlerResult{}; }));
   const Heard heard = runtime_.submit(intent_for("make"));
@@ -399,13 +399,18 @@ TEST_F(Resuming, WithoutAHandlerEndsAsFailed) {
   again.run();
   ASSERT_TRUE(resumed->has_value());
   const ExecutionResult result = (*resumed)->value();
-  EXPECT_EQ(result.status, ExecutionStatus::failed);
+  EXPECT_EQ(result.status, ExecutionStatus::parked);
   ASSERT_TRUE(result.error);
-  EXPECT_EQ(result.error->code, ErrorCode::failed);
   EXPECT_EQ(result.error->reason, "missing_handler");
   EXPECT_THAT(result.error->message, ::testing::HasSubstr("'make' version 1 (things/handle)"));
-  EXPECT_THAT(again.recorded(before), ElementsAre(Names{"ExecutionStarted"}, Names{"ExecutionFailed"}));
+  EXPECT_THAT(again.recorded(before), ElementsAre(Names{"ExecutionStarted"}, Names{"ExecutionParked"}));
   EXPECT_EQ(runs_, 0);
+  again.support("make", counting());
+  const Heard acted = again.command({Action::resume, "acme", result.execution_id, {"user", "u"}, "it is back", true});
+  again.run();
+  ASSERT_TRUE(acted->has_value());
+  EXPECT_EQ((*acted)->value().status, ExecutionStatus::completed);
+  EXPECT_EQ(runs_, 1);
   EXPECT_THAT(again.decisions.live(), IsEmpty());
   gate.open();
 }

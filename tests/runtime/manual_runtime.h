@@ -98,6 +98,9 @@ class ManualRuntime {
     run();
   }
 
+  void support(IntentSupport support, IntentHandler handler) {
+    CHECK(registry.register_intent(std::move(support), "things", "handle", std::move(handler)));
+  }
   void support(const std::string& type, IntentHandler handler, Effects effects = Effects::external,
                Json schema = Json::object(), std::uint32_t version = 1) {
     IntentSupport support{type, std::move(schema), version, effects};
@@ -119,6 +122,16 @@ class ManualRuntime {
   }
   Heard resume(TrackedPtr execution) {
     return start([this, execution = std::move(execution)] { return lifecycle->resume(execution); });
+  }
+  Heard command(ExecutionCommand command) {
+    auto heard = std::make_shared<std::optional<Result<ExecutionResult>>>();
+    partition.post([this, heard, command = std::move(command)] {
+      spawn(lifecycle->command(command, [heard](Result<ExecutionResult> result) {
+        CHECK(!*heard);  // everybody is answered once
+        *heard = std::move(result);
+      }));
+    });
+    return heard;
   }
   Heard reject(Json refused, Error why) {
     return start(

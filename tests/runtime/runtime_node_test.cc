@@ -211,7 +211,7 @@ TEST_F(RuntimeNodeTest, GoesOnWithWhatWasUnfinishedBeforeTheProjectionsHaveIt) {
   behind.busy = true;
   std::atomic<int> runs = 0;
   const auto node = open_on(behind, log);
-  ASSERT_TRUE(node->register_intent({.intent_type = "ingest_file", .version = 2}, "content", "ingest",
+  ASSERT_TRUE(node->register_intent({.intent_type = "ingest_file", .version = 1}, "content", "ingest",
                                     [&](const Intent&, ExecutionContext&) -> Task<Result<HandlerResult>> {
                                       ++runs;
                                       co_return HandlerResult{};
@@ -219,6 +219,7 @@ TEST_F(RuntimeNodeTest, GoesOnWithWhatWasUnfinishedBeforeTheProjectionsHaveIt) {
   EXPECT_EQ(node->resume().value(), 2U) << "intents c and d of the log made by hand";
   behind.busy = false;
   ASSERT_TRUE(node->close());
+  EXPECT_EQ(runs, 2);
   EXPECT_TRUE(behind.live_executions().value().empty());
 }
 

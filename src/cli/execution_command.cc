@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// `symphainy execution cancel|terminate|resume`: what somebody does to executions, on the record.
+#include <fmt/format.h>
+
+#include "base/try.h"
+#include "cli/command.h"
+#include "cli/invocation.h"
+
+namespace symphainy::cli {
+namespace {
+
+struct ActArguments {
+  std::vector<std::string> ids;
+  std::optional<std::string> reason;
+  std::optional<std::string> actor;
+  bool wait = false;
+};
+
+Result<ExecutionCommand> command_for(const Invocation& invocation, const app::Configuration& configuration,
+                                     Action action, const ActArguments& arguments) {
+  TRY(const auto scope, invocation.scope());
+  if (!scope.tenant()) {
+    return fail(ErrorCode::invalid_argument, "an execution belongs to one tenant; name it with --tenant NAME",
+                "no_tenant");
+  }
+  return ExecutionCommand{.action = action,
+                          .tenant_id = *scope.tenant(),
+                          .execution_id = "",
+                          .actor = who_asks(configuration),
+                          .reason = arguments.reason.value_or(""),
+                          .wait_for_end = arguments.wait};
+}
+
+void print(const Output& out, const Result<ExecutionResult>& result, const std::string& id) {
+  if (!result) return complain(result.error().message);
+  if (out.json()) return out.json_line(result->to_json());
+  out.line(fmt::format("{} {}", id, to_string(result->status)));
+}
+
+// Unfinished executions go on behind the commands: one that shall end does not begin again before it hears of that.
+Result<int> act(Invocation& invocation, Action action, const ActArguments& arguments) {
+  std::map<std::string, Json> flags;
+  if (arguments.actor) flags.emplace("actor", *arguments.actor);
+  TRY(const app::Configuration configuration, invocation.configuration(std::move(flags)));
+  TRY(ExecutionCommand command, command_for(invocation, configuration, action, arguments));
+  if (!holds_store(configuration.data_directory)) return std::unexpected(no_store(configuration.data_directory));
+  TRY(const auto runtime,
+      invocation.open_runtime(configuration.runtime_options(), configuration.roots, Unfinished::waits));
+  int code = kOk;
+  for (const std::string& id : arguments.ids) {
+    command.execution_id = id;
+    const auto result = runtime->command(command);
+    print(invocation.out(), result, id);
+    if (!result) code = std::max(code, exit_code_of(result.error()));
+  }
+  TRY(runtime->resume());
+  TRY(runtime->close());
+  return code;
+}
+
+void add_action(Command& execution, Action action, const std::string& summary, const std::string& example) {
+  auto arguments = std::make_shared<ActArguments>();
+  execution.add(std::string(to_string(action)), summary)
+      .takes_data()
+      .takes_tenant()
+      .arguments("ID", arguments->ids, "the executions")
+      .option("--reason", arguments->reason, "why; it is recorded", "TEXT")
+      .option("--actor", arguments->actor, "who does it (default: the OS user)", "TYPE:ID")
+      .flag("--wait", arguments->wait, "answer when it has ended, or is parked, not when that is recorded")
+      .examples({example})
+      .runs([action, arguments](Invocation& invocation) { return act(invocation, action, *arguments); });
+}
+
+}  // namespace
+
+void add_execution_commands(Command& execution) {
+  add_action(execution, Action::cancel, "ask executions to end: their next step is refused, what they hold is undone",
+             "symphainy execution cancel ID --tenant acme --reason 'wrong file'");
+  add_action(execution, Action::terminate, "end executions now, whatever they are doing; nothing is undone",
+             "symphainy execution terminate ID --tenant acme --reason 'stuck since Monday'");
+  add_action(execution, Action::resume, "go on with executions that are parked; their completed steps stay done",
+             "symphainy execution resume ID --tenant acme --reason 'the bank is back'");
+}
+
+}  // namespace symphainy::cli

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// What somebody does to an execution beside submitting its intent: cancel, terminate, resume. Recorded first, with who
+// did it and why; done when that is durable.
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "base/fault_points.h"
+#include "base/try.h"
+#include "runtime/context_checks.h"
+#include "runtime/execution_lifecycle_manager.h"
+#include "runtime/lifecycle_payloads.h"
+#include "runtime/spawn.h"
+
+namespace symphainy {
+
+std::string_view to_string(Action action) noexcept {
+  switch (action) {
+    case Action::cancel:
+      return "cancel";
+    case Action::terminate:
+      return "terminate";
+    case Action::resume:
+      return "resume";
+  }
+  return "unknown";
+}
+
+std::optional<Action> action_from(std::string_view name) noexcept {
+  for (const Action action : {Action::cancel, Action::terminate, Action::resume}) {
+    if (to_string(action) == name) return action;
+  }
+  return std::nullopt;
+}
+
+}  // namespace symphainy
+
+namespace symphainy::runtime {
+namespace {
+
+constexpr std::size_t kMaxActorIdBytes = 256;
+constexpr std::size_t kMaxReasonBytes = 1024;
+
+Result<void> check_command(const ExecutionCommand& command) {
+  TRY(check_name("command", "tenant_id", command.tenant_id));
+  TRY(check_name("command", "actor.type", command.actor.type));
+  const std::string& id = command.actor.id;
+  if (id.empty() || id.size() > kMaxActorIdBytes || !base::is_utf8(id)) {
+    return refused("command", fmt::format("actor.id must be 1 to {} bytes of UTF-8", kMaxActorIdBytes));
+  }
+  if (command.reason.size() > kMaxReasonBytes || !base::is_utf8(command.reason)) {
+    return refused("command", fmt::format("reason must be at most {} bytes of UTF-8", kMaxReasonBytes));
+  }
+  if (!base::Uuid::parse(command.execution_id)) return refused("command", "execution_id is no UUID");
+  return {};
+}
+
+base::Uuid id_of(const TrackedExecution& tracked) {
+  return base::Uuid::parse(tracked.row.execution_id).value_or(base::Uuid());
+}
+
+base::RecordDraft draft_of(RecordType type, const TrackedExecution& tracked, const ExecutionCommand& command) {
+  return draft_record(type, tracked.row.tenant, command_payload(command), id_of(tracked), tracked.row.attempt);
+}
+
+std::unexpected<Error> not_parked(const public_works::ExecutionRow& row) {
+  return fail(ErrorCode::conflict, fmt::format("execution {} is not parked: it goes on by itself", row.execution_id),
+              "not_parked");
+}
+
+ExecutionResult as_it_is(const public_works::ExecutionRow& row) {
+  ExecutionResult result;
+  result.execution_id = row.execution_id;
+  result.intent_id = row.intent_id;
+  result.intent_type = row.intent_type;
+  result.tenant_id = row.tenant;
+  result.status = ExecutionStatus::running;
+  return result;
+}
+
+}  // namespace
+
+Task<void> ExecutionLifecycleManager::command(ExecutionCommand command, Answer answer) {
+  if (const auto valid = check_command(command); !valid) co_return answer(std::unexpected(valid.error()));
+  const TrackedPtr tracked = parts_.decisions.find(command.tenant_id, command.execution_id);
+  if (!tracked || tracked->ended || tracked->end_appended) {
+    co_return answer(std::unexpected(co_await nothing_to_act_on(command, tracked)));
+  }
+  const bool is_parked = !tracked->running && tracked->row.status == "parked";
+  if (command.action == Action::resume && !is_parked) co_return answer(not_parked(tracked->row));
+  if (command.action != Action::terminate && is_parked) co_return co_await attempt_again(tracked, command, answer);
+
+  const Result<void> done =
+      command.action == Action::cancel ? co_await cancel(tracked, command) : co_await terminate(tracked, command);
+  if (!done) co_return answer(std::unexpected(done.error()));
+  if (command.action == Action::cancel && !command.wait_for_end) co_return answer(as_it_is(tracked->row));
+  answer(co_await first_result({tracked, tracked->row, "", std::nullopt}));
+}
+
+Task<Error> ExecutionLifecycleManager::nothing_to_act_on(ExecutionCommand command, TrackedPtr ended) {
+  bool has_ended = ended != nullptr;
+  if (!has_ended) {
+    co_await move_to(parts_.handlers);  // asking the store may take a while
+    const auto row = parts_.context_services.surface.store().execution(
+        public_works::TenantScope::only(command.tenant_id), command.execution_id);
+    co_await move_to(parts_.partition);
+    if (!row) co_return row.error();
+    has_ended = row->has_value();
+  }
+  if (!has_ended) {
+    co_return Error{ErrorCode::not_found,
+                    fmt::format("tenant {} has no execution {}", command.tenant_id, command.execution_id),
+                    "unknown_execution",
+                    {}};
+  }
+  co_return Error{ErrorCode::conflict,
+                  fmt::format("execution {} has ended, so there is nothing to {}; see `symphainy execution show {}`",
+                              command.execution_id, to_string(command.action), command.execution_id),
+                  "has_ended",
+                  {}};
+}
+
+// What is parked is resumed, or cancelled: its handler runs again, and hears of that.
+Task<void> ExecutionLifecycleManager::attempt_again(TrackedPtr tracked, ExecutionCommand command, Answer answer) {
+  const bool resumed = command.action == Action::resume;
+  std::vector<base::RecordDraft> drafts;
+  drafts.push_back(
+      draft_of(resumed ? RecordType::execution_resumed : RecordType::cancellation_requested, *tracked, command));
+  CRASH_POINT("command-before-append");
+  auto execution = restore_execution(tracked, std::move(drafts));
+  if (!execution) co_return answer(std::unexpected(execution.error()));
+  if (!resumed) tracked->cancellation = cancelled_by(command.actor, command.reason);
+  if (!command.wait_for_end) spawn(answer_when_durable(execution->started_position, as_it_is(tracked->row), answer));
+  auto result = co_await carry_out(*std::move(execution));
+  if (command.wait_for_end) answer(std::move(result));
+}
+
+Task<void> ExecutionLifecycleManager::answer_when_durable(std::uint64_t position, ExecutionResult result,
+                                                          Answer answer) {
+  const auto durable = co_await parts_.log.durable(position);
+  result.position = position;
+  answer(durable ? Result<ExecutionResult>(std::move(result)) : std::unexpected(durable.error()));
+}
+
+// Its handler hears of it, or will in its next attempt.
+Task<Result<void>> ExecutionLifecycleManager::cancel(TrackedPtr tracked, ExecutionCommand command) {
+  if (tracked->cancellation) co_return co_await parts_.log.durable(tracked->cancelled_position);
+  std::vector<base::RecordDraft> drafts;
+  drafts.push_back(draft_of(RecordType::cancellation_requested, *tracked, command));
+  CRASH_POINT("command-before-append");
+  const auto receipt = append(*tracked, std::move(drafts));
+  if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
+  tracked->cancellation = cancelled_by(command.actor, command.reason);
+  tracked->cancelled_position = receipt->last_position;
+  if (auto durable = co_await parts_.log.durable(receipt->last_position); !durable) co_return durable;
+  CRASH_POINT("command-durable");
+  if (tracked->driven == nullptr) co_return Result<void>();
+  if (tracked->driven->context) tracked->driven->context->cancel(*tracked->cancellation);
+  if (const auto pause = tracked->driven->pause) pause->set(true);
+  co_return Result<void>();
+}
+
+// Its end is the record of it. What its handler still does leads to nothing.
+Task<Result<void>> ExecutionLifecycleManager::terminate(TrackedPtr tracked, ExecutionCommand command) {
+  if (!tracked->running) co_return co_await end_idle(tracked, command);
+  RunningExecution* const execution = tracked->driven;
+  if (execution == nullptr || execution->termination) co_return Result<void>();
+  execution->termination = std::move(command);
+  if (execution->context) execution->context->give_up();
+  // Whoever waits for these goes on here and now, to the execution's end.
+  if (const auto outcome = execution->outcome) {
+    outcome->set(std::unexpected(superseded()));
+  } else if (const auto pause = execution->pause) {
+    pause->set(true);
+  }
+  co_return Result<void>();
+}
+
+// One that is parked, or that nobody has gone on with since the log was opened.
+Task<Result<void>> ExecutionLifecycleManager::end_idle(TrackedPtr tracked, ExecutionCommand command) {
+  const std::int64_t duration_us = parts_.clock.wall_us() - tracked->row.accepted_us;
+  std::vector<base::RecordDraft> drafts;
+  drafts.push_back(draft_record(RecordType::execution_terminated, tracked->row.tenant,
+                                terminated_payload(duration_us, command), id_of(*tracked), tracked->row.attempt));
+  CRASH_POINT("command-before-append");
+  const auto receipt = append(*tracked, std::move(drafts));
+  if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
+  tracked->running = tracked->end_appended = true;
+  tracked->row.status = "running";  // to those who wait for it
+  tracked->result.reset();
+  parts_.decisions.ended(tracked, receipt->last_position);
+  const auto durable = co_await parts_.log.durable(receipt->last_position);
+  CRASH_POINT("command-durable");
+  ExecutionResult result = as_it_is(tracked->row);
+  result.status = ExecutionStatus::terminated;
+  result.error = terminated_by(command);
+  result.duration_us = duration_us;
+  result.position = receipt->last_position;
+  hand_over(*tracked, durable ? Result<ExecutionResult>(std::move(result)) : std::unexpected(durable.error()));
+  co_return durable;
+}
+
+}  // namespace symphainy::runtime
