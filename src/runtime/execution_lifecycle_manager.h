@@ -28,6 +28,9 @@
 
 namespace symphainy::runtime {
 
+/// Why an execution is parked whose handler this process has not.
+inline constexpr const char* kMissingHandler = "missing_handler";
+
 /// What the lifecycle works with. All of it outlives the manager.
 struct LifecycleParts {
   public_works::Executor& partition;

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attempts behind the first: of what failed, as its intent type says, and of what an earlier process, or somebody who
+// parked it, left.
+#include <fmt/format.h>
+#include <utility>
+
+#include "base/fault_points.h"
+#include "base/try.h"
+#include "runtime/execution_history.h"
+#include "runtime/execution_lifecycle_manager.h"
+#include "runtime/lifecycle_payloads.h"
+#include "runtime/retry_policy.h"
+#include "runtime/spawn.h"
+
+namespace symphainy::runtime {
+namespace {
+
+constexpr const char* kLeftForNext =
+    "the runtime closed while the execution waited for its next attempt; it goes on when the directory is opened again";
+
+}  // namespace
+
+// Nothing: it ends with this outcome.
+std::optional<std::int64_t> ExecutionLifecycleManager::delay_before_next(const Execution& execution,
+                                                                         const Result<void>& outcome) const {
+  if (outcome || execution.termination || execution.tracked->cancellation) return std::nullopt;
+  if (!execution.context || execution.context->given_up() || execution.context->divergence()) return std::nullopt;
+  const RetryPolicy& retry = execution.handler->retry;
+  const std::uint32_t attempts = execution.failed_attempts + 1;
+  const std::int64_t delay_us = delay_before(attempts + 1, retry, execution.id.text());
+  const std::int64_t age_us = parts_.clock.steady_us() - execution.accepted_steady_us + delay_us;
+  if (!is_worth_another_try(outcome.error(), retry, attempts, age_us)) return std::nullopt;
+  return delay_us;
+}
+
+Task<Result<void>> ExecutionLifecycleManager::begin_next_attempt(Execution& execution, const Error& error,
+                                                                 std::int64_t delay_us) {
+  const std::int64_t duration_us = parts_.clock.steady_us() - execution.accepted_steady_us;
+  std::vector<base::RecordDraft> drafts = std::exchange(execution.commit, {});
+  drafts.push_back(draft_record(RecordType::attempt_failed, execution.intent->tenant_id,
+                                attempt_failed_payload(duration_us, recordable(error), delay_us), execution.id,
+                                execution.attempt));
+  const auto receipt = append(*execution.tracked, std::move(drafts));
+  if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
+  if (auto durable = co_await parts_.log.durable(receipt->last_position); !durable) co_return durable;
+  CRASH_POINT("retry-before-next-attempt");
+  if (delay_us > 0 && !execution.termination && !execution.tracked->cancellation) {
+    co_await pause(execution, delay_us);
+  }
+  if (execution.termination) co_return Result<void>();
+  if (leaving_) co_return fail(ErrorCode::cancelled, kLeftForNext, "closing");
+  auto next = restore_execution(execution.tracked);
+  if (!next) co_return std::unexpected(next.error());
+  execution = *std::move(next);
+  co_return Result<void>();
+}
+
+// A command or closing ends it early.
+Task<void> ExecutionLifecycleManager::pause(Execution& execution, std::int64_t delay_us) {
+  const auto over = std::make_shared<Promised<bool>>();
+  const auto timer = deadlines_.add(parts_.clock.steady_us() + delay_us, [over] { over->set(true); });
+  if (leaving_) over->set(true);
+  execution.pause = over;
+  co_await *over;
+  deadlines_.take_back(timer);
+  execution.pause.reset();
+}
+
+void ExecutionLifecycleManager::stop_waiting() {
+  leaving_ = true;
+  for (const TrackedPtr& tracked : parts_.decisions.live()) {
+    if (tracked->driven != nullptr && tracked->driven->pause) tracked->driven->pause->set(true);
+  }
+}
+
+// --- what was left
+// ----------------------------------------------------------------------------------------------------
+
+Task<Result<ExecutionResult>> ExecutionLifecycleManager::resume(TrackedPtr tracked) {
+  if (tracked->running || tracked->ended) co_return co_await first_result({tracked, tracked->row, ""});
+  auto execution = restore_execution(tracked);
+  if (!execution) {
+    hand_over(*tracked, std::unexpected(execution.error()));
+    co_return std::unexpected(execution.error());
+  }
+  co_return co_await carry_out(*std::move(execution));
+}
+
+bool ExecutionLifecycleManager::goes_on_by_itself(const TrackedExecution& tracked) const {
+  if (tracked.running || tracked.ended) return false;
+  if (tracked.row.status != "parked") return true;
+  if (tracked.row.error_code != kMissingHandler) return false;
+  const auto history = read_history(parts_.log.log(), tracked.row);
+  const auto identity = history ? handler_from_history(*history) : std::unexpected(history.error());
+  return identity && parts_.registry.find(tracked.row.intent_type, identity->version) != nullptr;
+}
+
+// As another attempt. `command`: the record of what somebody did to bring it about.
+Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_execution(
+    const TrackedPtr& tracked, std::vector<base::RecordDraft> command) {
+  TRY(const auto history, read_history(parts_.log.log(), tracked->row));
+  TRY(const HandlerIdentity identity, handler_from_history(history));
+  Execution execution;
+  TRY(Intent intent, intent_from_history(history));
+  execution.intent = std::make_shared<const Intent>(std::move(intent));
+  TRY(execution.seed, seed_from_history(history));
+  TRY(execution.answers, answers_from_history(history));
+  execution.failed_attempts = failed_attempts_in(history);
+  if (!command.empty() && static_cast<RecordType>(command.front().type) == RecordType::execution_resumed) {
+    keep_what_completed(execution.answers);
+    execution.failed_attempts = 0;
+  }
+  if (!tracked->cancellation) {
+    TRY(tracked->cancellation, cancellation_from_history(history));
+  }
+  execution.id = history.front().execution;
+  execution.attempt = tracked->row.attempt + (PLANTED_BUG("resume-without-grant") ? 0 : 1);
+  execution.handler = parts_.registry.find(execution.intent->intent_type, identity.version);
+  execution.missing_handler = fmt::format(
+      "the execution began under '{}' version {} ({}/{}), which this process has not registered; it goes on "
+      "when a process opens the directory that has",
+      execution.intent->intent_type, identity.version, identity.domain_service, identity.handler);
+  execution.tracked = tracked;
+  const std::int64_t waited_us = parts_.clock.wall_us() - history.front().time_us;
+  execution.accepted_steady_us = parts_.clock.steady_us() - waited_us;
+
+  std::vector<base::RecordDraft> drafts = std::move(command);
+  drafts.push_back(draft_record(RecordType::execution_started, execution.intent->tenant_id,
+                                started_payload(execution.attempt, parts_.log.epoch()), execution.id,
+                                execution.attempt));
+  TRY(const auto receipt, append(*tracked, std::move(drafts)));
+  tracked->row.attempt = execution.attempt;
+  tracked->row.status = "running";
+  tracked->result.reset();
+  tracked->running = true;
+  execution.started_position = receipt.last_position;
+  return execution;
+}
+
+}  // namespace symphainy::runtime
