@@ -44,6 +44,10 @@ Task<Result<HandlerResult>> take_note(const Intent&, ExecutionContext& context) 
   co_return HandlerResult{};
 }
 
+Task<Result<HandlerResult>> lose_note(const Intent&, ExecutionContext&) {
+  co_return fail(ErrorCode::failed, "it is lost", "lost");
+}
+
 class Documents : public ProgramTest {
  protected:
   void SetUp() override {
@@ -70,6 +74,17 @@ class Documents : public ProgramTest {
     reference_ = first_id("reference", "references", "reference_id");
   }
 
+  /// An execution that waits for somebody to act, for an example that does.
+  std::string parked() {
+    RuntimeOptions options;
+    options.data_directory = directory_ / "data";
+    const auto runtime = Runtime::open(options).value();
+    IntentSupport support{.intent_type = "note.lose"};
+    support.out_of_attempts = OutOfAttempts::park;
+    EXPECT_TRUE(runtime->register_intent(std::move(support), "notes", "lose", lose_note));
+    return runtime->execute(Intent::create("note.lose", "acme", "s", "s", {"user", "u"}))->execution_id;
+  }
+
   void take_state() {
     RuntimeOptions options;
     options.data_directory = directory_ / "data";
@@ -90,6 +105,7 @@ class Documents : public ProgramTest {
     if (std::regex_search(line, std::regex("backup (create|restore)|wal repair"))) ++copies_;
     const std::string copy = std::to_string(copies_);
     const std::vector<std::pair<const char*, std::string>> replacements{
+        {R"(\bexecution (cancel|terminate|resume) (ID|EXECUTION)\b)", "execution $1 PARKED"},
         {R"(\bexecution (show|why) ID\b)", "execution $1 " + execution_},
         {R"(\breference show ID\b)", "reference show " + reference_},
         {R"(\bwhy ID\b)", "why " + execution_},
@@ -109,7 +125,8 @@ class Documents : public ProgramTest {
         {R"(/mnt/fast/|/etc/bash_completion\.d/|/secure/place/)", "./new-"}};
     for (const auto& [pattern, replacement] : replacements)
       line = std::regex_replace(line, std::regex(pattern), replacement);
-    return line;
+    const std::size_t acted_on = line.find(" PARKED ");
+    return acted_on == std::string::npos ? line : line.replace(acted_on + 1, 6, parked());
   }
 
   void expect_to_run(const std::string& line, const std::string& from) {
