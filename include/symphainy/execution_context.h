@@ -134,6 +134,23 @@ struct StepRun {
 /// again when the step is answered from the log.
 using StepFunction = std::function<Task<Result<Json>>(const StepRun&)>;
 
+/// What an undo function is told.
+struct UndoRun {
+  std::string token;          ///< of the undoing: the same in every try and attempt
+  std::string step_token;     ///< that the step's function had
+  std::optional<Json> value;  ///< the step's; nothing: nobody knows whether the step happened
+  std::uint32_t number = 1;   ///< of the try, in this attempt
+};
+
+/// Undoes what a step did. May be called more than once for one step, and must accept that the step never happened. It
+/// is kept beyond the handler's end: whatever it captures must be captured by value.
+using UndoFunction = std::function<Task<Result<void>>(const UndoRun&)>;
+
+struct Undo {
+  UndoFunction function;
+  RetryPolicy retry = {.max_tries = 10, .first_delay_us = 1'000'000};
+};
+
 enum class LogLevel { debug, info, warning, error };
 
 class ExecutionContext {
@@ -195,7 +212,21 @@ class ExecutionContext {
   /// Errors: the function's own; cancelled, reason "superseded", when the runtime has given up on this attempt, reason
   /// "cancellation_requested" when is_cancelled(); unknown when the log has stopped; invalid_argument.
   [[nodiscard]] Task<Result<Json>> step(std::string name, Json input, StepFunction function, RetryPolicy retry = {}) {
-    return run_step(std::move(name), std::move(input), std::move(function), std::move(retry));
+    return run_step(std::move(name), std::move(input), std::move(function), {std::move(retry), std::nullopt, false});
+  }
+  /// A step of a saga. When the execution fails for good, or is cancelled, the runtime undoes those of its steps that
+  /// were completed, and those of which nobody knows, in the reverse order of their beginning, one by one; then it ends
+  /// as compensated, or cancelled. An undo that keeps failing leaves it as compensation_stuck until it is resumed.
+  /// Before the function starts, that it starts is durable too (docs/guides/sagas.md).
+  [[nodiscard]] Task<Result<Json>> undoable_step(std::string name, Json input, StepFunction function, Undo undo,
+                                                 RetryPolicy retry = {}) {
+    return run_step(std::move(name), std::move(input), std::move(function), {std::move(retry), std::move(undo), false});
+  }
+  /// The step of a saga behind which there is no way back: once it has completed nothing is undone, a cancellation is
+  /// no longer heard, and when the execution fails it is parked, to be resumed.
+  [[nodiscard]] Task<Result<Json>> pivot_step(std::string name, Json input, StepFunction function,
+                                              RetryPolicy retry = {}) {
+    return run_step(std::move(name), std::move(input), std::move(function), {std::move(retry), std::nullopt, true});
   }
 
   /// A line in the runtime's log, with the execution's id. Never put payloads there.
@@ -206,8 +237,13 @@ class ExecutionContext {
 
  protected:
   ExecutionContext() = default;
+  struct StepOptions {
+    RetryPolicy retry;
+    std::optional<Undo> undo;
+    bool pivot = false;
+  };
   [[nodiscard]] virtual Task<Result<Json>> run_step(std::string name, Json input, StepFunction function,
-                                                    RetryPolicy retry) = 0;
+                                                    StepOptions options) = 0;
 };
 
 }  // namespace symphainy

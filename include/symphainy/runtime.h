@@ -51,9 +51,12 @@ enum class ExecutionStatus {
   completed,
   failed,
   rejected,
-  cancelled,   ///< somebody asked it to end, and it did not complete
-  terminated,  ///< somebody ended it
-  parked,      ///< not an end: it waits for somebody to act, for the reason that its error tells
+  cancelled,           ///< somebody asked it to end, and it did not complete
+  terminated,          ///< somebody ended it
+  parked,              ///< not an end: it waits for somebody to act, for the reason that its error tells
+  compensating,        ///< not an end: its steps are being undone
+  compensated,         ///< it failed, and its steps are undone
+  compensation_stuck,  ///< not an end: one of its steps could not be undone; somebody must act, and resume it
 };
 [[nodiscard]] std::string_view to_string(ExecutionStatus status) noexcept;
 
@@ -84,7 +87,8 @@ struct ExecutionResult {
 enum class Action {
   cancel,     ///< asks it to end (ExecutionContext::is_cancelled); one that is parked is attempted again for that
   terminate,  ///< ends it now; what its handler still does is ignored
-  resume,     ///< goes on with one that is parked: completed steps are answered from the log, the rest runs again
+  resume,     ///< goes on with one that is parked, or stuck in its compensation: completed steps are answered from the
+              ///< log, the rest runs again
 };
 [[nodiscard]] std::string_view to_string(Action action) noexcept;
 [[nodiscard]] std::optional<Action> action_from(std::string_view name) noexcept;

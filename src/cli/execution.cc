@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/time.h"
 #include "base/try.h"
@@ -15,9 +16,9 @@
 namespace symphainy::cli {
 namespace {
 
-constexpr std::array<std::string_view, 7> kStatuses{"running",   "parked",     "completed", "failed",
-                                                    "cancelled", "terminated", "rejected"};
-constexpr const char* kStatusList = "running, parked, completed, failed, cancelled, terminated or rejected";
+constexpr std::array<std::string_view, 10> kStatuses{"running",     "parked",  "compensating", "compensation_stuck",
+                                                     "completed",   "failed",  "cancelled",    "terminated",
+                                                     "compensated", "rejected"};
 
 struct ListOptions {
   std::optional<std::string> session;
@@ -36,11 +37,15 @@ struct ShowArguments {
   bool timeline = false;
 };
 
+std::string status_list() {
+  return fmt::format("{}", fmt::join(kStatuses, ", "));
+}
+
 /// The cursor is the last execution seen, not its position, which would tell a tenant how busy the others are.
 Result<public_works::ExecutionFilter> filter_of(const ListOptions& options, const ScopedReader& reader) {
   if (options.status && std::ranges::find(kStatuses, *options.status) == kStatuses.end())
     return fail(ErrorCode::invalid_argument,
-                fmt::format("--status {} is none; it is {}", *options.status, kStatusList));
+                fmt::format("--status {} is none; it is one of {}", *options.status, status_list()));
   public_works::ExecutionFilter filter;
   filter.scope = reader.scope;
   filter.session = options.session;
@@ -207,7 +212,7 @@ void add_list(Command& execution) {
       .option("--session", options->session, "only this session", "ID")
       .option("--solution", options->solution, "only this solution", "ID")
       .option("--type", options->type, "only this intent type", "TYPE")
-      .option("--status", options->status, fmt::format("only those: {}", kStatusList), "STATUS")
+      .option("--status", options->status, fmt::format("only those: {}", status_list()), "STATUS")
       .option("--since", options->since, "accepted then or later: a time, or a span such as 2h", "TIME")
       .option("--until", options->until, "accepted then or earlier", "TIME")
       .option("--limit", options->limit, "how many at most (default: 100)")

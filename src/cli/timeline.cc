@@ -142,6 +142,8 @@ std::string record_summary(const base::LogRecord& record) {
       return list_of(payload, "events", "event", "type");
     case RecordType::execution_completed:
       return completion_summary(payload);
+    case RecordType::step_started:
+    case RecordType::step_compensated:
     case RecordType::step_completed:
       return text_of(payload, "key");
     case RecordType::step_failed:
@@ -154,6 +156,9 @@ std::string record_summary(const base::LogRecord& record) {
     case RecordType::execution_failed:
     case RecordType::execution_cancelled:
     case RecordType::execution_terminated:
+    case RecordType::compensation_begun:
+    case RecordType::compensation_stuck:
+    case RecordType::execution_compensated:
     case RecordType::execution_parked:
       return error_summary(payload);
     default:

@@ -32,7 +32,7 @@ struct TrackedExecution {
   public_works::ExecutionRow row;                 ///< status "running" until it ends
   bool running = false;                           ///< somebody here is driving it
   bool end_appended = false;                      ///< nothing can be done to it any more
-  RunningExecution* driven = nullptr;             ///< while an attempt is under way (execution_lifecycle_manager.h)
+  RunningExecution* driven = nullptr;             ///< while an attempt is under way (running_execution.h)
   std::optional<Error> cancellation;              ///< why it shall end, once somebody has asked for that
   std::uint64_t cancelled_position = 0;           ///< of that record, when it was asked here
   bool ended = false;                             ///< here, durably unless `result` is an error
@@ -40,6 +40,11 @@ struct TrackedExecution {
   std::vector<std::coroutine_handle<>> waiting;   ///< duplicates that wait for the first
 };
 using TrackedPtr = std::shared_ptr<TrackedExecution>;
+
+/// Whether it goes on only when somebody acts.
+[[nodiscard]] inline bool waits_for_somebody(const public_works::ExecutionRow& row) {
+  return row.status == "parked" || row.status == "compensation_stuck";
+}
 
 /// The execution that an intent id or an idempotency key stands for already.
 struct Binding {

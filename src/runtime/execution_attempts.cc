@@ -23,7 +23,7 @@ constexpr const char* kLeftForNext =
 // Nothing: it ends with this outcome.
 std::optional<std::int64_t> ExecutionLifecycleManager::delay_before_next(const Execution& execution,
                                                                          const Result<void>& outcome) const {
-  if (outcome || execution.termination || execution.tracked->cancellation) return std::nullopt;
+  if (outcome || execution.termination || execution.undoing || execution.tracked->cancellation) return std::nullopt;
   if (!execution.context || execution.context->given_up() || execution.context->divergence()) return std::nullopt;
   const RetryPolicy& retry = execution.handler->retry;
   const std::uint32_t attempts = execution.failed_attempts + 1;
@@ -53,6 +53,15 @@ Task<Result<void>> ExecutionLifecycleManager::begin_next_attempt(Execution& exec
   if (!next) co_return std::unexpected(next.error());
   execution = *std::move(next);
   co_return Result<void>();
+}
+
+// For its saga: the handler is answered what was recorded, and takes no new step.
+Task<Result<void>> ExecutionLifecycleManager::run_again(Execution& execution) {
+  auto next = restore_execution(execution.tracked);
+  if (!next) co_return std::unexpected(next.error());
+  execution = *std::move(next);
+  const auto in_vain = co_await attempt(execution);
+  co_return execution.context ? Result<void>() : in_vain;
 }
 
 // A command or closing ends it early.
@@ -88,7 +97,7 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::resume(TrackedPtr track
 
 bool ExecutionLifecycleManager::goes_on_by_itself(const TrackedExecution& tracked) const {
   if (tracked.running || tracked.ended) return false;
-  if (tracked.row.status != "parked") return true;
+  if (!waits_for_somebody(tracked.row)) return true;
   if (tracked.row.error_code != kMissingHandler) return false;
   const auto history = read_history(parts_.log.log(), tracked.row);
   const auto identity = history ? handler_from_history(*history) : std::unexpected(history.error());
@@ -105,6 +114,7 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_
   execution.intent = std::make_shared<const Intent>(std::move(intent));
   TRY(execution.seed, seed_from_history(history));
   TRY(execution.answers, answers_from_history(history));
+  execution.undoing = execution.answers.compensation;
   execution.failed_attempts = failed_attempts_in(history);
   if (!command.empty() && static_cast<RecordType>(command.front().type) == RecordType::execution_resumed) {
     keep_what_completed(execution.answers);

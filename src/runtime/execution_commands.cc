@@ -85,7 +85,7 @@ Task<void> ExecutionLifecycleManager::command(ExecutionCommand command, Answer a
   if (!tracked || tracked->ended || tracked->end_appended) {
     co_return answer(std::unexpected(co_await nothing_to_act_on(command, tracked)));
   }
-  const bool is_parked = !tracked->running && tracked->row.status == "parked";
+  const bool is_parked = !tracked->running && waits_for_somebody(tracked->row);
   if (command.action == Action::resume && !is_parked) co_return answer(not_parked(tracked->row));
   if (command.action != Action::terminate && is_parked) co_return co_await attempt_again(tracked, command, answer);
 

@@ -82,7 +82,8 @@ RuntimeExecutionContext::RuntimeExecutionContext(ContextServices& services, std:
       seed_(std::move(seed)),
       attempt_(attempt),
       recorded_(std::move(answers.observations)),
-      steps_(std::move(answers.steps)) {}
+      steps_(std::move(answers.steps), std::move(answers.started), std::move(answers.undone)),
+      compensating_(answers.compensation.has_value()) {}
 
 Result<std::unique_ptr<RuntimeExecutionContext>> RuntimeExecutionContext::restore(
     ContextServices& services, const std::vector<base::LogRecord>& history) {

@@ -72,7 +72,7 @@ class RuntimeExecutionContext final : public ExecutionContext {
   [[nodiscard]] std::uint32_t attempt() const override { return attempt_; }
   [[nodiscard]] std::optional<std::int64_t> deadline_us() const override { return intent_->deadline_us; }
   [[nodiscard]] bool still_owner() const override { return !fenced_.load(); }
-  [[nodiscard]] bool is_cancelled() const override { return cancelled_.load(); }
+  [[nodiscard]] bool is_cancelled() const override { return cancelled_ && !past_pivot_ && !compensating_; }
 
   /// Throws std::length_error, which ends the execution as failed, when no further answer can be recorded.
   [[nodiscard]] std::int64_t now_us() override;
@@ -106,6 +106,16 @@ class RuntimeExecutionContext final : public ExecutionContext {
   /// Set: an earlier attempt did something else, so nothing of this one may be committed.
   [[nodiscard]] const std::optional<Error>& divergence() const noexcept { return divergence_; }
 
+  /// When the handler has ended, or may not be asked: whether it took steps that have to be undone now.
+  [[nodiscard]] bool has_undoable_steps() const {
+    return !past_pivot_ && !(undoable_.empty() && steps_.to_undo().empty());
+  }
+  [[nodiscard]] bool is_past_pivot() const noexcept { return past_pivot_.load(); }
+  [[nodiscard]] bool is_compensating() const noexcept { return compensating_.load(); }
+  /// On a handler thread, when the handler has ended: undoes its steps. Ends at the first that cannot be: reason
+  /// "compensation_stuck".
+  [[nodiscard]] Task<Result<void>> undo_steps();
+
   /// Whether a handler's own value can be recorded.
   [[nodiscard]] static Result<void> check_result(const Json& value);
   /// From any thread: nothing this attempt adds will be committed.
@@ -118,7 +128,7 @@ class RuntimeExecutionContext final : public ExecutionContext {
   [[nodiscard]] bool given_up() const noexcept { return given_up_.load(); }
   /// On the partition, once: from now on steps that are not recorded are refused with `why`.
   void cancel(Error why) {
-    if (is_cancelled()) return;
+    if (cancelled_) return;
     cancellation_ = std::move(why);
     cancelled_ = true;
   }
@@ -128,12 +138,25 @@ class RuntimeExecutionContext final : public ExecutionContext {
  private:
   friend class StoredArtifactSink;
 
+  struct UndoableStep {
+    std::string key;
+    Undo undo;
+    std::optional<Json> value;  ///< nothing: nobody knows whether it happened
+  };
   [[nodiscard]] Task<Result<Json>> run_step(std::string name, Json input, StepFunction function,
-                                            RetryPolicy retry) override;
-  [[nodiscard]] Result<void> begin_step(const std::string& name, const Json& input, const RetryPolicy& retry) const;
+                                            StepOptions options) override;
+  [[nodiscard]] Task<Result<Json>> take_step(StepOutcome step, const StepFunction& function,
+                                             const StepOptions& options);
+  [[nodiscard]] Result<void> begin_step(const std::string& name, const Json& input, const StepOptions& options) const;
   [[nodiscard]] Result<Json> answer_again(const StepOutcome& step, const std::string& input_digest);
-  [[nodiscard]] Task<Result<void>> record_what_came_before();
-  [[nodiscard]] Task<Result<Json>> try_step(const std::string& key, const StepFunction& function,
+  [[nodiscard]] Task<Result<void>> record_what_came_before(const StepOutcome& step, bool undoable);
+  [[nodiscard]] std::string token_of(std::string_view purpose, const std::string& key) const;
+  void begin_compensating() noexcept;
+  void note_undoable(const std::string& key, const StepOptions& options, const Result<Json>* outcome);
+  [[nodiscard]] static Error being_undone();
+  [[nodiscard]] Result<void> check_all_can_be_undone() const;
+  [[nodiscard]] Task<Result<void>> undo(const UndoableStep& step);
+  [[nodiscard]] Task<Result<Json>> try_step(const std::string& token, const StepFunction& function,
                                             const RetryPolicy& retry, std::uint32_t& tries);
   [[nodiscard]] Task<Result<Json>> run_once(const StepFunction& function, const StepRun& run);
   [[nodiscard]] Result<void> check_outside_step(std::string_view what) const;
@@ -162,6 +185,9 @@ class RuntimeExecutionContext final : public ExecutionContext {
   PendingCommit commit_;
   std::deque<Observation> recorded_;  // answers to give again, in order
   StepJournal steps_;
+  std::vector<UndoableStep> undoable_;  // in the order of their beginning
+  std::atomic<bool> past_pivot_ = false;
+  std::atomic<bool> compensating_ = false;
   std::size_t steps_taken_ = 0;
   std::shared_ptr<StepLog> step_log_;
   bool in_step_ = false;

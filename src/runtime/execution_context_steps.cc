@@ -10,6 +10,8 @@
 #include "runtime/execution_context.h"
 #include "runtime/lifecycle_payloads.h"
 #include "runtime/retry_policy.h"
+#include "runtime/wal_record.h"
+#include "runtime/write_ahead_log.h"
 
 namespace symphainy::runtime {
 namespace {
@@ -30,32 +32,53 @@ std::size_t bytes_of(const Result<Json>& outcome) {
 }  // namespace
 
 Task<Result<Json>> RuntimeExecutionContext::run_step(std::string name, Json input, StepFunction function,
-                                                     RetryPolicy retry) {
-  if (const auto begun = begin_step(name, input, retry); !begun) co_return std::unexpected(begun.error());
+                                                     StepOptions options) {
+  if (const auto begun = begin_step(name, input, options); !begun) co_return std::unexpected(begun.error());
   StepOutcome step{steps_.next_key(name), base::sha256(input.dump()).hex(), commit_.observations.size(), 0, Json()};
   // Answered again it counts as it did when it ran: another attempt comes to a limit where the first one did.
   if (const auto room = admit(++steps_taken_, text_bytes({step.key}), "steps"); !room)
     co_return std::unexpected(room.error());
   if (const StepOutcome* known = steps_.recorded(step.key)) {
     if (const auto room = admit(0, bytes_of(known->outcome), "steps"); !room) co_return std::unexpected(room.error());
+    note_undoable(step.key, options, &known->outcome);
     co_return answer_again(*known, step.input_digest);
   }
-  if (is_cancelled()) co_return std::unexpected(*cancellation_);
-  if (const auto durable = co_await record_what_came_before(); !durable) co_return std::unexpected(durable.error());
-  step.outcome = as_recorded(co_await try_step(step.key, function, retry, step.tries));
+  if (compensating_ || is_cancelled()) {
+    if (steps_.has_started(step.key)) note_undoable(step.key, options, nullptr);
+    co_return std::unexpected(compensating_ ? being_undone() : *cancellation_);
+  }
+  co_return co_await take_step(std::move(step), function, options);
+}
+
+Task<Result<Json>> RuntimeExecutionContext::take_step(StepOutcome step, const StepFunction& function,
+                                                      const StepOptions& options) {
+  if (const auto durable = co_await record_what_came_before(step, options.undo.has_value()); !durable)
+    co_return std::unexpected(durable.error());
+  note_undoable(step.key, options, nullptr);
+  step.outcome = as_recorded(co_await try_step(token_of("step", step.key), function, options.retry, step.tries));
   if (!still_owner()) co_return std::unexpected(superseded());
   if (const auto room = admit(0, bytes_of(step.outcome), "steps"); !room) co_return std::unexpected(room.error());
   steps_.add(step);
+  if (options.undo) undoable_.pop_back();
+  note_undoable(step.key, options, &step.outcome);
   co_return step.outcome;
 }
 
 Result<void> RuntimeExecutionContext::begin_step(const std::string& name, const Json& input,
-                                                 const RetryPolicy& retry) const {
+                                                 const StepOptions& options) const {
   TRY(check_outside_step("steps"));
   if (divergence_) return std::unexpected(*divergence_);
   TRY(check_name("step", "name", name));
   TRY(recordable("step", input, kMaxResultBytes));
-  return check_retry("step", retry);
+  TRY(check_retry("step", options.retry));
+  if (!options.undo) return {};
+  if (!options.undo->function) return refused("step", "its undo function is empty");
+  return check_retry("step", options.undo->retry);
+}
+
+std::string RuntimeExecutionContext::token_of(std::string_view purpose, const std::string& key) const {
+  return base::make_uuid_v8(execution_, fmt::format("{}\n{}\n{}\n{}", intent_->tenant_id, execution_id_, purpose, key))
+      .text();
 }
 
 Result<Json> RuntimeExecutionContext::answer_again(const StepOutcome& step, const std::string& input_digest) {
@@ -70,23 +93,28 @@ Result<Json> RuntimeExecutionContext::answer_again(const StepOutcome& step, cons
   return std::unexpected(*divergence_);
 }
 
-Task<Result<void>> RuntimeExecutionContext::record_what_came_before() {
+// And of a step that can be undone, that it begins.
+Task<Result<void>> RuntimeExecutionContext::record_what_came_before(const StepOutcome& step, bool undoable) {
   if (!still_owner()) co_return std::unexpected(superseded());
+  const bool begins = undoable && !steps_.has_started(step.key);
   const bool all_recorded = !steps_.has_pending() && std::ranges::all_of(commit_.observations, &Observation::recorded);
-  if (all_durable_ && all_recorded) co_return Result<void>();
+  if (all_durable_ && all_recorded && !begins) co_return Result<void>();
   if (PLANTED_BUG("go-on-before-step-is-recorded")) co_return Result<void>();
   std::vector<base::RecordDraft> drafts;
   append_unrecorded(drafts);
+  if (begins) {
+    steps_.note_started(step.key);
+    drafts.push_back(draft_record(RecordType::step_started, intent_->tenant_id,
+                                  step_started_payload(step.key, step.input_digest), execution_, attempt_));
+  }
   auto recorded = co_await step_log_->record(std::move(drafts));
   all_durable_ = recorded.has_value();
   co_return recorded;
 }
 
-Task<Result<Json>> RuntimeExecutionContext::try_step(const std::string& key, const StepFunction& function,
+Task<Result<Json>> RuntimeExecutionContext::try_step(const std::string& token, const StepFunction& function,
                                                      const RetryPolicy& retry, std::uint32_t& tries) {
   const std::int64_t began_us = services_.clock.steady_us();
-  const std::string token =
-      base::make_uuid_v8(execution_, fmt::format("{}\n{}\nstep\n{}", intent_->tenant_id, execution_id_, key)).text();
   while (true) {
     Result<Json> answer = co_await run_once(function, {token, ++tries});
     if (answer) {

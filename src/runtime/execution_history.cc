@@ -57,6 +57,16 @@ void read_end(const Json& payload, ExecutionStatus status, ExecutionResult& resu
   if (const Json* error = payload.find("error")) result.error = read_error(*error);
 }
 
+void read_start(ExecutionResult& result) {
+  if (result.status == ExecutionStatus::compensating) return;
+  if (result.status == ExecutionStatus::compensation_stuck) {
+    result.status = ExecutionStatus::compensating;
+    return;
+  }
+  result.status = ExecutionStatus::running;
+  result.error.reset();
+}
+
 void read_intent(const Json& payload, const base::LogRecord& record, ExecutionResult& result) {
   result.execution_id = record.execution.text();
   result.tenant_id = record.tenant;
@@ -102,9 +112,17 @@ void read_record(const Json& payload, const base::LogRecord& record, ExecutionRe
     case RecordType::attempt_failed:
       read_end(payload, ExecutionStatus::running, result);
       break;
-    case RecordType::execution_started:  // again, when it was parked or failed
-      result.status = ExecutionStatus::running;
-      result.error.reset();
+    case RecordType::execution_compensated:
+      read_end(payload, ExecutionStatus::compensated, result);
+      break;
+    case RecordType::compensation_begun:
+      read_end(payload, ExecutionStatus::compensating, result);
+      break;
+    case RecordType::compensation_stuck:
+      read_end(payload, ExecutionStatus::compensation_stuck, result);
+      break;
+    case RecordType::execution_started:  // again, when it was parked, failed, or was being undone
+      read_start(result);
       break;
     default:
       break;
@@ -159,6 +177,14 @@ Result<void> read_observations(const base::LogRecord& record, std::deque<Observa
   });
   TRY(std::move(outcome));
   return members.complete(record);
+}
+
+Result<std::string> key_of(const base::LogRecord& record) {
+  TRY(const Json payload, Json::parse(record.payload));
+  Payload members(payload);
+  std::string key = members.text("key");
+  TRY(members.complete(record));
+  return key;
 }
 
 }  // namespace
@@ -240,6 +266,21 @@ Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>&
         answers.steps.push_back(std::move(step));
         break;
       }
+      case RecordType::step_started: {
+        TRY(std::string key, key_of(record));
+        answers.started.insert(std::move(key));
+        break;
+      }
+      case RecordType::step_compensated: {
+        TRY(std::string key, key_of(record));
+        answers.undone.insert(std::move(key));
+        break;
+      }
+      case RecordType::compensation_begun: {
+        TRY(const Json payload, Json::parse(record.payload));
+        answers.compensation = read_error(Payload(payload).object("error"));
+        break;
+      }
       case RecordType::attempt_failed:
       case RecordType::execution_resumed:
         keep_what_completed(answers);
@@ -252,6 +293,10 @@ Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>&
 }
 
 void keep_what_completed(RecordedAnswers& answers) {
+  if (answers.compensation) return;
+  for (const StepOutcome& step : answers.steps) {
+    if (!step.outcome) answers.started.erase(step.key);
+  }
   std::erase_if(answers.steps, [](const StepOutcome& step) { return !step.outcome; });
   std::size_t known = 0;
   for (const StepOutcome& step : answers.steps) known = std::max(known, step.observed);

@@ -16,6 +16,22 @@
 #include "runtime/spawn.h"
 
 namespace symphainy::runtime {
+namespace {
+
+bool is_waiting_status(ExecutionStatus status) noexcept {
+  return status == ExecutionStatus::parked || status == ExecutionStatus::compensation_stuck;
+}
+
+}  // namespace
+
+ExecutionLifecycleManager::ExecutionLifecycleManager(LifecycleParts parts)
+    : parts_(parts),
+      deadlines_(parts.partition, parts.clock),
+      sagas_({parts.partition, parts.handlers, parts.log, running_,
+              [this](TrackedExecution& tracked, std::vector<base::RecordDraft> drafts) {
+                return append(tracked, std::move(drafts));
+              },
+              [this](RunningExecution& execution) { return run_again(execution); }}) {}
 
 // The main flow. Two batches are synced: what was accepted, before the handler starts; what it led to, before anybody
 // hears.
@@ -43,6 +59,9 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::carry_out(Execution exe
     }
     outcome = co_await attempt(execution);
   }
+  if (SagaCoordinator::is_called_for(execution, outcome) && !is_to_park(execution, outcome.error())) {
+    outcome = co_await sagas_.compensate(execution, outcome.error());
+  }
   auto result = co_await complete_execution(execution, outcome);
 
   hand_over(*execution.tracked, result);
@@ -52,6 +71,7 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::carry_out(Execution exe
 Task<Result<void>> ExecutionLifecycleManager::attempt(Execution& execution) {
   Result<HandlerResult> answer = co_await execute_intent(execution);
   if (execution.termination) answer = std::unexpected(terminated_by(*execution.termination));
+  if (execution.undoing && answer) answer = std::unexpected(*execution.undoing);  // it ended well once more, in vain
   const Result<void> outcome = handle_artifacts(execution, std::move(answer));
   if (outcome) publish_events(execution);
   co_return outcome;
@@ -59,11 +79,11 @@ Task<Result<void>> ExecutionLifecycleManager::attempt(Execution& execution) {
 
 // To the duplicates that wait for it. Later ones read it in the log, so it is kept only when the log cannot tell.
 void ExecutionLifecycleManager::hand_over(TrackedExecution& tracked, const Result<ExecutionResult>& result) {
-  const bool is_parked = result && result->status == ExecutionStatus::parked;
+  const bool is_parked = result && is_waiting_status(result->status);
   tracked.running = false;
   tracked.driven = nullptr;
   tracked.ended = !is_parked;
-  if (is_parked) tracked.row.status = "parked";
+  if (is_parked) tracked.row.status = to_string(result->status);
   if (!result || is_parked || !tracked.waiting.empty()) tracked.result = result;
   for (const auto duplicate : std::exchange(tracked.waiting, {})) duplicate.resume();
 }
@@ -206,7 +226,7 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
   // It was accepted, or may have been: whoever opens the log again goes on with it.
   if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
   if (outcome) parts_.decisions.decided_at(execution.context->commit(), tenant, receipt->last_position);
-  if (ending.status != ExecutionStatus::parked) {
+  if (!is_waiting_status(ending.status)) {
     execution.tracked->end_appended = true;
     parts_.decisions.ended(execution.tracked, receipt->last_position);
   }
@@ -235,19 +255,26 @@ ExecutionLifecycleManager::Ending ExecutionLifecycleManager::ending_of(const Exe
   if (outcome) return {ExecutionStatus::completed, RecordType::execution_completed, std::nullopt};
   Error error = recordable(outcome.error());
   if (execution.termination) return {ExecutionStatus::terminated, RecordType::execution_terminated, std::move(error)};
-  if (is_to_park(execution, error)) {
+  if (execution.compensation == Compensation::stuck) {
+    return {ExecutionStatus::compensation_stuck, RecordType::compensation_stuck, std::move(error)};
+  }
+  if (execution.compensation == Compensation::none && is_to_park(execution, error)) {
     return {ExecutionStatus::parked, RecordType::execution_parked, std::move(error)};
   }
   if (execution.tracked->cancellation) {
     return {ExecutionStatus::cancelled, RecordType::execution_cancelled, std::move(error)};
+  }
+  if (execution.compensation == Compensation::done) {
+    return {ExecutionStatus::compensated, RecordType::execution_compensated, std::move(error)};
   }
   return {ExecutionStatus::failed, RecordType::execution_failed, std::move(error)};
 }
 
 bool ExecutionLifecycleManager::is_to_park(const Execution& execution, const Error& error) const {
   if (!execution.handler) return true;
+  if (execution.undoing && execution.context && !execution.context->divergence()) return false;
   if (!execution.context || execution.context->given_up()) return false;
-  if (execution.context->divergence()) return true;
+  if (execution.context->divergence() || execution.context->is_past_pivot()) return true;
   const RetryPolicy& retry = execution.handler->retry;
   const bool final = std::ranges::find(retry.non_retryable, error.name()) != retry.non_retryable.end();
   return execution.handler->out_of_attempts == OutOfAttempts::park && !final && !execution.tracked->cancellation;
@@ -304,7 +331,7 @@ struct FirstEnded {
 Task<Result<ExecutionResult>> ExecutionLifecycleManager::first_result(Binding binding) {
   if (binding.tracked) {
     const TrackedPtr first = binding.tracked;
-    if (first->row.status != "parked") {
+    if (!waits_for_somebody(first->row)) {
       // Left unfinished by an earlier process, and nobody has resumed it yet: this submission does.
       if (!first->running && !first->ended) spawn(resume_for_waiting(first));
       co_await FirstEnded{*first};

@@ -22,7 +22,9 @@
 #include "runtime/execution_context.h"
 #include "runtime/handler_run.h"
 #include "runtime/intent_registry.h"
+#include "runtime/running_execution.h"
 #include "runtime/running_handlers.h"
+#include "runtime/saga_coordinator.h"
 #include "runtime/wal_record.h"
 #include "runtime/write_ahead_log.h"
 
@@ -45,30 +47,9 @@ struct LifecycleParts {
   IntentLimits limits;
 };
 
-/// An execution while it is carried out here.
-struct RunningExecution {
-  std::shared_ptr<const Intent> intent;
-  base::Uuid id;
-  std::string seed;
-  std::uint32_t attempt = 1;
-  std::uint32_t failed_attempts = 0;
-  RegisteredPtr handler;  ///< nullptr: missing in this process
-  std::string missing_handler;
-  TrackedPtr tracked;
-  std::int64_t accepted_steady_us = 0;
-  std::uint64_t started_position = 0;  ///< of its last record before the handler
-  RecordedAnswers answers;             ///< of earlier attempts
-  std::shared_ptr<RuntimeExecutionContext> context;
-  std::shared_ptr<HandlerOutcome> outcome;      ///< while its handler runs
-  std::shared_ptr<Promised<bool>> pause;        ///< while it waits for its next attempt; true: go on now
-  std::optional<ExecutionCommand> termination;  ///< who ends it
-  std::vector<base::RecordDraft> commit;        ///< the records of the last three stages
-  Json value;
-};
-
 class ExecutionLifecycleManager {
  public:
-  explicit ExecutionLifecycleManager(LifecycleParts parts) : parts_(parts), deadlines_(parts.partition, parts.clock) {}
+  explicit ExecutionLifecycleManager(LifecycleParts parts);
 
   /// Runs an intent through all six stages. Failed and rejected are results; an error means that nothing can be said.
   [[nodiscard]] Task<Result<ExecutionResult>> execute(Intent intent);
@@ -110,6 +91,7 @@ class ExecutionLifecycleManager {
   [[nodiscard]] Task<Result<void>> attempt(Execution& execution);
   [[nodiscard]] std::optional<std::int64_t> delay_before_next(const Execution& execution,
                                                               const Result<void>& outcome) const;
+  [[nodiscard]] Task<Result<void>> run_again(Execution& execution);
   [[nodiscard]] Task<Result<void>> begin_next_attempt(Execution& execution, const Error& error, std::int64_t delay_us);
   [[nodiscard]] Task<void> pause(Execution& execution, std::int64_t delay_us);
   struct Ending {
@@ -141,6 +123,7 @@ class ExecutionLifecycleManager {
   LifecycleParts parts_;
   DeadlineTimers deadlines_;
   RunningHandlers running_;
+  SagaCoordinator sagas_;
   bool leaving_ = false;  ///< closing: nothing waits for another attempt any more
 };
 

@@ -42,7 +42,8 @@ Task<Result<HandlerResult>> run_handler(HandlerPlace place, RegisteredPtr handle
                                         std::shared_ptr<RuntimeExecutionContext> context,
                                         std::shared_ptr<HandlerOutcome> outcome) {
   std::optional<DeadlineTimers::Key> timer;
-  if (const auto deadline = context->deadline_us()) {
+  const auto deadline = context->is_compensating() ? std::nullopt : context->deadline_us();
+  if (deadline) {
     const std::int64_t left_us = *deadline - place.clock.wall_us();
     if (left_us <= 0) co_return deadline_passed(*deadline);
     timer = place.deadlines.add(place.clock.steady_us() + left_us, [deadline, outcome, context] {
@@ -53,7 +54,6 @@ Task<Result<HandlerResult>> run_handler(HandlerPlace place, RegisteredPtr handle
   spawn(on_handler_thread(place, handler, context, outcome));
   Result<HandlerResult> answer = co_await *outcome;
   if (timer) place.deadlines.take_back(*timer);
-  context->fence();
   co_return answer;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One run of a handler: started on a handler thread, ended by its own answer or by the deadline, whichever comes first.
-// What comes second is ignored, and the context is fenced, so that a late handler cannot commit anything.
+// What comes second is ignored; a handler that is late finds its context given up, so that it cannot commit anything.
 #pragma once
 
 #include <memory>

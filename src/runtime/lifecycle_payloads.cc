@@ -25,6 +25,12 @@ std::string_view to_string(ExecutionStatus status) noexcept {
       return "terminated";
     case ExecutionStatus::parked:
       return "parked";
+    case ExecutionStatus::compensating:
+      return "compensating";
+    case ExecutionStatus::compensated:
+      return "compensated";
+    case ExecutionStatus::compensation_stuck:
+      return "compensation_stuck";
   }
   return "unknown";
 }
@@ -130,6 +136,15 @@ std::string attempt_failed_payload(std::int64_t duration_us, const Error& error,
   json.begin_object().member("duration_us", duration_us).key("error");
   write_error(json, error);
   json.member("retry_after_us", delay_us).end_object();
+  return payload;
+}
+
+std::string compensation_begun_payload(const Error& why) {
+  std::string payload;
+  base::JsonWriter json(payload);
+  json.begin_object().key("error");
+  write_error(json, why);
+  json.end_object();
   return payload;
 }
 

@@ -23,6 +23,7 @@ namespace symphainy::runtime {
 void write_error(base::JsonWriter& json, const Error& error);
 [[nodiscard]] std::string failed_payload(std::int64_t duration_us, const Error& error);
 [[nodiscard]] std::string attempt_failed_payload(std::int64_t duration_us, const Error& error, std::int64_t delay_us);
+[[nodiscard]] std::string compensation_begun_payload(const Error& why);
 /// Of a command: {"actor", "reason"}.
 [[nodiscard]] std::string command_payload(const ExecutionCommand& command);
 [[nodiscard]] std::string terminated_payload(std::int64_t duration_us, const ExecutionCommand& command);

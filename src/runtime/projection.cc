@@ -36,9 +36,14 @@ Result<void> read_error_into(ExecutionRow& row, const Json& json, const base::Lo
   return error.complete(record);
 }
 
-// An attempt begins; what the one before failed or was parked for is over.
+// An attempt begins; what the one before failed or was parked for is over, unless it goes on with undoing.
 void start(ExecutionRow& row, std::uint32_t attempt) {
   row.attempt = attempt;
+  if (row.status == "compensating") return;
+  if (row.status == "compensation_stuck") {
+    row.status = "compensating";
+    return;
+  }
   row.status = "running";
   row.error_code.clear();
   row.error_message.clear();
@@ -76,6 +81,8 @@ Result<void> Projection::fold(const base::LogRecord& record, std::uint64_t batch
     case RecordType::context_observed:
     case RecordType::step_completed:
     case RecordType::step_failed:
+    case RecordType::step_started:
+    case RecordType::step_compensated:
     case RecordType::cancellation_requested:
     case RecordType::execution_resumed:
       live(record, batch);
@@ -182,6 +189,10 @@ Result<void> Projection::fold_payload(const base::LogRecord& record, const Json&
       TRY(read_error_into(live(record, batch), members.object("error"), record));
       end(record, "cancelled");
       break;
+    case RecordType::execution_compensated:
+      TRY(read_error_into(live(record, batch), members.object("error"), record));
+      end(record, "compensated");
+      break;
     case RecordType::execution_terminated:
       TRY(read_error_into(live(record, batch), members.object("error"), record));
       end(record, "terminated");
@@ -189,12 +200,15 @@ Result<void> Projection::fold_payload(const base::LogRecord& record, const Json&
     case RecordType::attempt_failed:
       TRY(read_error_into(live(record, batch), members.object("error"), record));
       break;
-    case RecordType::execution_parked: {
-      Row& row = live(record, batch);
-      TRY(read_error_into(row, members.object("error"), record));
-      row.status = "parked";
+    case RecordType::execution_parked:
+      TRY(fold_waiting(record, members, batch, "parked"));
       break;
-    }
+    case RecordType::compensation_begun:
+      TRY(fold_waiting(record, members, batch, "compensating"));
+      break;
+    case RecordType::compensation_stuck:
+      TRY(fold_waiting(record, members, batch, "compensation_stuck"));
+      break;
     case RecordType::events_published:
       changes_.cursors[members.text("publisher")] = members.number("position");
       break;
@@ -202,6 +216,13 @@ Result<void> Projection::fold_payload(const base::LogRecord& record, const Json&
       break;
   }
   return members.complete(record);
+}
+
+Result<void> Projection::fold_waiting(const base::LogRecord& record, Payload& members, std::uint64_t batch,
+                                      const char* status) {
+  Row& row = live(record, batch);
+  row.status = status;
+  return read_error_into(row, members.object("error"), record);
 }
 
 Result<void> Projection::fold_accepted(const base::LogRecord& record, const Json& payload, std::uint64_t batch) {

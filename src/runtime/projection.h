@@ -13,6 +13,8 @@
 
 namespace symphainy::runtime {
 
+class Payload;
+
 /// Fold side; used by one thread.
 class Projection {
  public:
@@ -40,6 +42,7 @@ class Projection {
 
   Result<void> fold_opening(const base::LogRecord& record, const Json& payload);
   Result<void> fold_payload(const base::LogRecord& record, const Json& payload, std::uint64_t batch);
+  Result<void> fold_waiting(const base::LogRecord& record, Payload& members, std::uint64_t batch, const char* status);
   Result<void> fold_accepted(const base::LogRecord& record, const Json& payload, std::uint64_t batch);
   Result<void> fold_rejected(const base::LogRecord& record, const Json& payload, std::uint64_t batch);
   Result<void> fold_references(const base::LogRecord& record, const Json& payload);

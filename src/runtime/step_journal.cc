@@ -33,6 +33,18 @@ std::string step_payload(const StepOutcome& step) {
 
 }  // namespace
 
+std::string step_started_payload(const std::string& key, const std::string& input_digest) {
+  std::string payload;
+  base::JsonWriter(payload).begin_object().member("input_digest", input_digest).member("key", key).end_object();
+  return payload;
+}
+
+std::string step_compensated_payload(const std::string& key, std::uint32_t tries) {
+  std::string payload;
+  base::JsonWriter(payload).begin_object().member("key", key).member("tries", tries).end_object();
+  return payload;
+}
+
 Result<StepOutcome> step_from_record(const base::LogRecord& record) {
   TRY(const Json payload, Json::parse(record.payload));
   Payload members(payload);
@@ -51,7 +63,8 @@ Result<StepOutcome> step_from_record(const base::LogRecord& record) {
   return step;
 }
 
-StepJournal::StepJournal(std::vector<StepOutcome> recorded) {
+StepJournal::StepJournal(std::vector<StepOutcome> recorded, std::set<std::string> started, std::set<std::string> undone)
+    : started_(std::move(started)), undone_(std::move(undone)) {
   if (PLANTED_BUG("forget-recorded-steps")) return;
   for (StepOutcome& step : recorded) {
     std::string key = step.key;
@@ -66,6 +79,16 @@ std::string StepJournal::next_key(const std::string& name) {
 const StepOutcome* StepJournal::recorded(const std::string& key) const {
   const auto found = recorded_.find(key);
   return found == recorded_.end() ? nullptr : &found->second;
+}
+
+std::vector<std::string> StepJournal::to_undo() const {
+  std::vector<std::string> keys;
+  for (const std::string& key : started_) {
+    const StepOutcome* known = recorded(key);
+    const bool failed = known != nullptr && !known->outcome;
+    if (!failed && !is_undone(key)) keys.push_back(key);
+  }
+  return keys;
 }
 
 void StepJournal::append_records(const RecordOwner& owner, std::vector<base::RecordDraft>& out) {

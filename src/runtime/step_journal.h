@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -26,6 +27,9 @@ struct StepOutcome {
   Result<Json> outcome;
 };
 
+[[nodiscard]] std::string step_started_payload(const std::string& key, const std::string& input_digest);
+[[nodiscard]] std::string step_compensated_payload(const std::string& key, std::uint32_t tries);
+
 /// A StepCompleted or StepFailed record read back. corrupt when a member is missing.
 [[nodiscard]] Result<StepOutcome> step_from_record(const base::LogRecord& record);
 
@@ -33,7 +37,7 @@ class StepJournal {
  public:
   StepJournal() = default;
   /// With what earlier attempts recorded.
-  explicit StepJournal(std::vector<StepOutcome> recorded);
+  StepJournal(std::vector<StepOutcome> recorded, std::set<std::string> started, std::set<std::string> undone);
 
   /// Of the next step with this name; counts it.
   [[nodiscard]] std::string next_key(const std::string& name);
@@ -41,6 +45,15 @@ class StepJournal {
   [[nodiscard]] std::size_t size() const noexcept { return recorded_.size() + pending_.size(); }
 
   void add(StepOutcome step) { pending_.push_back(std::move(step)); }
+
+  /// Of a step that can be undone: that it has begun, and that it is undone, is recorded.
+  [[nodiscard]] bool has_started(const std::string& key) const { return started_.contains(key); }
+  [[nodiscard]] bool is_undone(const std::string& key) const { return undone_.contains(key); }
+  void note_started(const std::string& key) { started_.insert(key); }
+  void note_undone(const std::string& key) { undone_.insert(key); }
+  /// Those that have begun, are not known to have failed, and are not undone.
+  [[nodiscard]] std::vector<std::string> to_undo() const;
+
   [[nodiscard]] bool has_pending() const noexcept { return !pending_.empty(); }
   /// Appends the records of what is not recorded yet, which counts as recorded from then on.
   void append_records(const RecordOwner& owner, std::vector<base::RecordDraft>& out);
@@ -49,6 +62,8 @@ class StepJournal {
   std::unordered_map<std::string, std::uint32_t> counts_;  // of each name so far
   std::map<std::string, StepOutcome> recorded_;            // by key
   std::vector<StepOutcome> pending_;
+  std::set<std::string> started_;
+  std::set<std::string> undone_;
 };
 
 }  // namespace symphainy::runtime

@@ -38,6 +38,11 @@ constexpr std::array kDescriptions = {
     Description{RecordType::execution_resumed, "ExecutionResumed", "execute_intent"},
     Description{RecordType::execution_cancelled, "ExecutionCancelled", "complete_execution"},
     Description{RecordType::execution_terminated, "ExecutionTerminated", "complete_execution"},
+    Description{RecordType::step_started, "StepStarted", "execute_intent"},
+    Description{RecordType::compensation_begun, "CompensationBegun", "execute_intent"},
+    Description{RecordType::step_compensated, "StepCompensated", "execute_intent"},
+    Description{RecordType::compensation_stuck, "CompensationStuck", "execute_intent"},
+    Description{RecordType::execution_compensated, "ExecutionCompensated", "complete_execution"},
     Description{RecordType::events_published, "EventsPublished", ""},
 };
 

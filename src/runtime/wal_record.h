@@ -42,7 +42,14 @@ enum class RecordType : std::uint16_t {
   execution_cancelled = 35,     ///< {"duration_us", "error"}
   execution_terminated = 36,    ///< {"actor", "duration_us", "error", "reason"}
 
+  step_started = 37,        ///< {"input_digest", "key"}: of a step that can be undone
+  compensation_begun = 38,  ///< {"error"}: why its steps are undone
+  step_compensated = 39,    ///< {"key", "tries"}
+
   events_published = 40,  ///< _system: {"publisher", "position"}
+
+  compensation_stuck = 41,     ///< {"duration_us", "error"}: until it is resumed
+  execution_compensated = 42,  ///< {"duration_us", "error"}
 };
 
 /// "IntentAccepted"; empty for a type this release does not know.

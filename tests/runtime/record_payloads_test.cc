@@ -140,6 +140,28 @@ void fail_again_and_act(Runtime& node, Intent intent) {
   }
 }
 
+Task<Result<void>> undo_on_the_third_try(int* tries) {
+  if (++*tries < 3) co_return fail(ErrorCode::failed, kAwkwardText, kAwkwardText);
+  co_return Result<void>();
+}
+
+// One that is undone, after it was stuck.
+void undo(Runtime& node) {
+  int tries = 0;
+  const auto handler = [&tries](const Intent&, ExecutionContext& context) -> Task<Result<HandlerResult>> {
+    Undo undo{[&tries](const UndoRun&) { return undo_on_the_third_try(&tries); }, {}};
+    (void)co_await context.undoable_step(
+        "step", awkward(), [](const StepRun&) -> Task<Result<Json>> { co_return awkward(); }, std::move(undo));
+    co_return fail(ErrorCode::failed, kAwkwardText, "wanted");
+  };
+  ASSERT_TRUE(node.register_intent({.intent_type = "travel"}, "things", "travel", handler));
+  const ExecutionResult stuck = node.execute(Intent::create("travel", "acme", "s", "s", {"user", "u"})).value();
+  ASSERT_EQ(stuck.status, ExecutionStatus::compensation_stuck);
+  const ExecutionCommand resume{Action::resume, "acme", stuck.execution_id, {"user", "u"}, "", true};
+  EXPECT_EQ(node.command(resume)->status, ExecutionStatus::compensation_stuck);
+  EXPECT_EQ(node.command(resume)->status, ExecutionStatus::compensated);
+}
+
 // A store opened twice, with executions of every outcome.
 std::shared_ptr<MemoryLogContents> rich_run() {
   auto contents = std::make_shared<MemoryLogContents>();
@@ -184,6 +206,7 @@ std::shared_ptr<MemoryLogContents> rich_run() {
     failing.parameters["fail"] = Json(true);
     EXPECT_EQ(node->execute(failing)->error->reason, "wanted");
     fail_again_and_act(*node, failing);
+    undo(*node);
     Intent refused = rich_intent(made);
     refused.intent_type = "unknown";
     EXPECT_EQ(node->execute(refused)->status, ExecutionStatus::rejected);

@@ -7,10 +7,12 @@
 // Every question names whose answers it wants (TenantScope), so that none can be asked across tenants by accident.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -42,7 +44,7 @@ struct ExecutionRow {
   std::string session;
   std::string solution;
   std::string actor;   ///< "type:id"
-  std::string status;  ///< "running", "parked", or a terminal status
+  std::string status;  ///< one of kLiveStatuses, or a terminal status
   std::uint32_t attempt = 0;
   std::int64_t accepted_us = 0;
   std::int64_t ended_us = 0;           ///< 0: not ended
@@ -58,6 +60,9 @@ struct ExecutionRow {
 
   friend bool operator==(const ExecutionRow&, const ExecutionRow&) = default;
 };
+
+inline constexpr std::array<std::string_view, 4> kLiveStatuses{"running", "parked", "compensating",
+                                                               "compensation_stuck"};
 
 struct SessionRow {
   std::string tenant;

@@ -148,7 +148,7 @@ Result<std::vector<ExecutionRow>> SqliteStateStore::list_executions(const Execut
     end = std::min(end, after);
   }
 
-  const bool live = filter.status == "running" || filter.status == "parked";
+  const bool live = filter.status && std::ranges::find(kLiveStatuses, *filter.status) != kLiveStatuses.end();
   const auto& tenant = filter.scope.tenant();
   std::string sql = kExecutionColumns;
   if (live) {

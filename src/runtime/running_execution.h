@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// An execution while it is carried out: what the lifecycle, commands and the saga coordinator know of it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "symphainy/runtime.h"
+
+#include "runtime/decision_state.h"
+#include "runtime/execution_context.h"
+#include "runtime/handler_run.h"
+#include "runtime/intent_registry.h"
+
+namespace symphainy::runtime {
+
+/// How far the undoing of an execution's steps came.
+enum class Compensation { none, done, stuck };
+
+/// An execution while it is carried out here.
+struct RunningExecution {
+  std::shared_ptr<const Intent> intent;
+  base::Uuid id;
+  std::string seed;
+  std::uint32_t attempt = 1;
+  std::uint32_t failed_attempts = 0;
+  RegisteredPtr handler;  ///< nullptr: missing in this process
+  std::string missing_handler;
+  TrackedPtr tracked;
+  std::int64_t accepted_steady_us = 0;
+  std::uint64_t started_position = 0;  ///< of its last record before the handler
+  RecordedAnswers answers;             ///< of earlier attempts, for its context to give again
+  std::optional<Error> undoing;        ///< why its steps are being undone
+  Compensation compensation = Compensation::none;
+  std::shared_ptr<RuntimeExecutionContext> context;
+  std::shared_ptr<HandlerOutcome> outcome;      ///< while its handler runs
+  std::shared_ptr<Promised<bool>> pause;        ///< while it waits for its next attempt; true: go on now
+  std::optional<ExecutionCommand> termination;  ///< who ends it
+  std::vector<base::RecordDraft> commit;        ///< the records of the last three stages
+  Json value;
+};
+
+}  // namespace symphainy::runtime
