@@ -95,6 +95,7 @@ class CommandLine {
 };
 
 void add_run(Command root);
+void add_serve(Command root);
 void add_execution(Command root);
 void add_wal(Command root);
 void add_wal_retain(Command& wal);
