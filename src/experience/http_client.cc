@@ -121,7 +121,8 @@ class HttpClient::Impl {
  private:
   bool enter() {
     const std::lock_guard lock(mutex_);
-    if (unanswered_ >= limits_.queued) return false;
+    if (queued_ >= limits_.queued) return false;
+    ++queued_;
     ++unanswered_;
     return true;
   }
@@ -147,6 +148,11 @@ class HttpClient::Impl {
 
   // An exception of the caller's must not end the thread that all connections are on.
   void finish(const Done& done, Result<HttpAnswer> answer) {
+    {
+      // Before `done`: who has his answer may send the next request at once.
+      const std::lock_guard lock(mutex_);
+      --queued_;
+    }
     try {
       done(std::move(answer));
     } catch (...) {
@@ -219,7 +225,9 @@ class HttpClient::Impl {
 
   std::mutex mutex_;
   std::condition_variable idle_;
-  std::size_t unanswered_ = 0;  // guarded by mutex_
+  // Guarded by mutex_.
+  std::size_t queued_ = 0;      // what the limit counts
+  std::size_t unanswered_ = 0;  // whose `done` has not returned yet
 
   std::thread thread_;  ///< last: it uses everything above
 };

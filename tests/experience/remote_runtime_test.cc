@@ -65,7 +65,10 @@ TEST_F(RemoteRuntimeTest, AnswersEachOfManySubmissionsOnce) {
   std::atomic<int> completed = 0;
   for (int i = 0; i < 100; ++i)
     remote_->submit(intent("note"), [&](const Result<ExecutionResult>& result) {
-      if (result && result->status == ExecutionStatus::completed) ++completed;
+      if (result && result->status == ExecutionStatus::completed)
+        ++completed;
+      else
+        ADD_FAILURE() << (result ? result->to_json().dump() : result.error().to_json().dump());
     });
   ASSERT_TRUE(remote_->close());
   EXPECT_EQ(completed, 100);
