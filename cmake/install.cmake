@@ -28,5 +28,6 @@ install(FILES
   ${PROJECT_BINARY_DIR}/symphainyConfig.cmake
   ${PROJECT_BINARY_DIR}/symphainyConfigVersion.cmake
   ${CMAKE_CURRENT_LIST_DIR}/modules/Findisal.cmake
+  ${CMAKE_CURRENT_LIST_DIR}/modules/Findprometheus-cpp-core.cmake
   ${CMAKE_CURRENT_LIST_DIR}/modules/Findre2.cmake
   DESTINATION ${symphainy_CONFIG_DIR})

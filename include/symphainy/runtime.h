@@ -103,6 +103,15 @@ struct ExecutionCommand {
   bool wait_for_end = false;  ///< answer when the execution has ended, or is parked again, not before
 };
 
+/// Where a node stands, for whoever watches it.
+struct RuntimeStatistics {
+  std::string store_id;
+  std::string timeline;
+  std::uint64_t durable_position = 0;  ///< of the last record that is synced
+  std::uint64_t folded_position = 0;   ///< what the projections have reached; the difference is their lag, in records
+  std::size_t in_flight = 0;           ///< intents that were submitted and have not been answered
+};
+
 class Runtime {
  public:
   /// Opens or creates the directory, recovers what a crash left, and rebuilds lagging projections. Executions that were
@@ -136,6 +145,9 @@ class Runtime {
   /// submit() of what shall be an intent: when it is none, its refusal is recorded, provided its tenant is a valid
   /// name.
   virtual void submit_json(Json intent, Done done) = 0;
+
+  /// Each number as it is just now; together they are no snapshot. Any thread, until the runtime is closed.
+  [[nodiscard]] virtual RuntimeStatistics statistics() const = 0;
 
   /// Waits until projections and events have caught up with everything acknowledged so far.
   [[nodiscard]] virtual Result<void> drain() = 0;

@@ -20,7 +20,7 @@
 namespace symphainy::app {
 namespace {
 
-enum class Kind { path, name, actor, list, count, span };
+enum class Kind { path, address, name, actor, list, count, span };
 
 struct SettingRule {
   std::string_view key;
@@ -35,7 +35,7 @@ constexpr std::uint64_t kMebibyte = 1024 * 1024;
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 53;
 constexpr const char* kConfigVariable = "SYMPHAINY_CONFIG";
 
-constexpr std::array<SettingRule, 15> kRules{{
+constexpr std::array<SettingRule, 16> kRules{{
     {"data", Kind::path, "SYMPHAINY_DATA", "--data"},
     {"tenant", Kind::name, "SYMPHAINY_TENANT", "--tenant"},
     {"actor", Kind::actor, "SYMPHAINY_ACTOR", "--actor"},
@@ -48,6 +48,7 @@ constexpr std::array<SettingRule, 15> kRules{{
     {"log.retain_bytes", Kind::count, "SYMPHAINY_LOG_RETAIN_BYTES", "--keep-bytes", 0, kMostBytes},
     {"log.archive", Kind::path, "SYMPHAINY_LOG_ARCHIVE", "--archive"},
     {"log.snapshot_every", Kind::count, "SYMPHAINY_LOG_SNAPSHOT_EVERY", "", 1, kMostBytes},
+    {"metrics.address", Kind::address, "SYMPHAINY_METRICS_ADDRESS", "--metrics"},
     // What the intent model takes at most: a record must be readable again.
     {"limits.parameters_bytes", Kind::count, "SYMPHAINY_LIMITS_PARAMETERS_BYTES", "", 2, 32 * kMebibyte},
     {"limits.metadata_bytes", Kind::count, "SYMPHAINY_LIMITS_METADATA_BYTES", "", 2, 32 * kMebibyte},
@@ -78,7 +79,8 @@ Layers default_layer() {
   add("handler_threads", runtime.handler_threads);
   add("segment_bytes", runtime.segment_bytes);
   add("max_in_flight", runtime.max_in_flight);
-  for (const char* key : {"log.retain_age", "log.retain_bytes", "log.archive", "log.snapshot_every"}) add(key, nullptr);
+  for (const char* key : {"log.retain_age", "log.retain_bytes", "log.archive", "log.snapshot_every", "metrics.address"})
+    add(key, nullptr);
   add("limits.parameters_bytes", runtime.intent_limits.parameters_bytes);
   add("limits.metadata_bytes", runtime.intent_limits.metadata_bytes);
   add("limits.depth", runtime.intent_limits.depth);
@@ -91,6 +93,9 @@ std::optional<std::string> complaint(const SettingRule& rule, const Json& value)
   switch (rule.kind) {
     case Kind::path:
       if (!text || text->empty()) return "must be a path that is not empty";
+      return std::nullopt;
+    case Kind::address:
+      if (!text || text->empty()) return "must be a loopback address, as in 127.0.0.1:9464";
       return std::nullopt;
     case Kind::name:
       // The operator's '*' is no tenant's name, but stands where one does.
@@ -145,7 +150,7 @@ Result<void> read_table(const toml::table& table, const std::string& prefix, con
     const std::string key = prefix + std::string(name.str());
     const auto line = name.source().begin.line;
     const std::string where = fmt::format("{}:{}", path, line);
-    if ((key == "limits" || key == "log") && node.is_table()) {
+    if ((key == "limits" || key == "log" || key == "metrics") && node.is_table()) {
       TRY(read_table(*node.as_table(), key + ".", path, layers));
       continue;
     }
@@ -244,6 +249,7 @@ Configuration from_layers(Layers layers) {
   auto text = [&](std::string_view key) { return layers.find(key)->second.value.as_string(); };
   result.data_directory = std::string(*text("data"));
   if (auto tenant = text("tenant")) result.tenant = std::string(*tenant);
+  if (auto address = text("metrics.address")) result.metrics_address = std::string(*address);
   if (auto actor = text("actor")) result.actor = *parse_actor(*actor);
   const Json& roots = layers.find("roots")->second.value;
   for (std::size_t i = 0; i < roots.size(); ++i) result.roots.emplace_back(*roots.at(i).as_string());

@@ -32,6 +32,7 @@ struct Configuration {
   std::size_t segment_bytes = 0;
   std::size_t max_in_flight = 0;
   LogRetention log;
+  std::optional<std::string> metrics_address;  ///< where `serve` answers GET /metrics
   IntentLimits limits;
   std::optional<std::string> file;  ///< the configuration file that was read
   std::vector<Setting> settings;    ///< every setting, in the order of the documentation

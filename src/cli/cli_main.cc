@@ -18,6 +18,7 @@ namespace {
 void add_commands(cli::CommandLine& line) {
   cli::Command root = line.root();
   cli::add_run(root);
+  cli::add_serve(root);
   cli::add_execution(root);
   cli::add_reference(root);
   cli::add_lineage(root);

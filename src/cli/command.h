@@ -97,6 +97,7 @@ class CommandLine {
 };
 
 void add_run(Command root);
+void add_serve(Command root);
 void add_execution(Command root);
 void add_execution_commands(Command& execution);
 void add_wal(Command root);

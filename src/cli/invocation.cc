@@ -11,6 +11,7 @@
 #include "app/content.h"
 #include "base/ids.h"
 #include "base/try.h"
+#include "experience/remote_runtime.h"
 
 namespace symphainy::cli {
 
@@ -65,6 +66,16 @@ Result<std::unique_ptr<app::StoreReader>> Invocation::open_reader() const {
 Result<std::unique_ptr<Runtime>> Invocation::open_runtime(const RuntimeOptions& options,
                                                           const std::vector<std::string>& roots,
                                                           Unfinished unfinished_ones) const {
+  auto own = own_runtime(options, roots, unfinished_ones);
+  if (own || own.error().reason != "locked") return own;
+  auto served = experience::RemoteRuntime::connect(options.data_directory, options.max_in_flight);
+  if (!served) return own;  // whoever owns the directory does not serve it, or not any more
+  return served;
+}
+
+Result<std::unique_ptr<Runtime>> Invocation::own_runtime(const RuntimeOptions& options,
+                                                         const std::vector<std::string>& roots,
+                                                         Unfinished unfinished_ones) const {
   TRY(std::unique_ptr<Runtime> runtime, Runtime::open(options));
   TRY(app::register_content(*runtime, roots, options.data_directory));
   if (register_domains_) TRY(register_domains_(*runtime));
@@ -74,6 +85,10 @@ Result<std::unique_ptr<Runtime>> Invocation::open_runtime(const RuntimeOptions& 
     notify(fmt::format("going on with {} execution{} that an earlier process left unfinished", unfinished,
                        unfinished == 1 ? "" : "s"));
   return runtime;
+}
+
+bool goes_through_socket(const Runtime& runtime) {
+  return dynamic_cast<const experience::RemoteRuntime*>(&runtime) != nullptr;
 }
 
 Result<ScopedReader> open_scoped(const Invocation& invocation) {

@@ -50,16 +50,24 @@ class Invocation {
   /// --tenant, else the configured default; an error that says so when there is neither.
   [[nodiscard]] Result<public_works::TenantScope> scope() const;
   [[nodiscard]] Result<std::unique_ptr<app::StoreReader>> open_reader() const;
-  /// Opens it with every domain registered.
+  /// Opens it with every domain registered. When another process owns the directory and serves it, the runtime is that
+  /// process's (goes_through_socket), and so are the options and the roots.
   [[nodiscard]] Result<std::unique_ptr<Runtime>> open_runtime(const RuntimeOptions& options,
                                                               const std::vector<std::string>& roots,
                                                               Unfinished unfinished = Unfinished::goes_on) const;
+  /// The same, of this process only.
+  [[nodiscard]] Result<std::unique_ptr<Runtime>> own_runtime(const RuntimeOptions& options,
+                                                             const std::vector<std::string>& roots,
+                                                             Unfinished unfinished = Unfinished::goes_on) const;
 
  private:
   const SharedOptions& options_;
   const RegisterDomains& register_domains_;
   Output output_;
 };
+
+/// Whether open_runtime() found the directory served by another process.
+[[nodiscard]] bool goes_through_socket(const Runtime& runtime);
 
 /// A reader with the tenants it may answer about: what nearly every command that reads begins with.
 struct ScopedReader {

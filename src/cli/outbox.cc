@@ -73,7 +73,7 @@ Result<int> list(Invocation& invocation, const ListOptions& options) {
   return kOk;
 }
 
-/// Opening the runtime relays what is pending; closing it waits until it has.
+/// An open runtime relays what is pending, this process's or the one that serves the directory; draining waits for it.
 Result<int> publish(Invocation& invocation) {
   TRY(const app::Configuration configuration, invocation.configuration());
   std::uint64_t before = 0;
@@ -83,6 +83,7 @@ Result<int> publish(Invocation& invocation) {
   }
   {
     TRY(const auto runtime, invocation.open_runtime(configuration.runtime_options(), configuration.roots));
+    TRY(runtime->drain());
     TRY(runtime->close());
   }
   TRY(const auto reader, invocation.open_reader());

@@ -142,6 +142,8 @@ Result<int> run(Invocation& invocation, const RunArguments& arguments) {
   RuntimeOptions options = configuration.runtime_options();
   options.max_in_flight = std::max(options.max_in_flight, configuration.concurrency);
   TRY(const auto runtime, invocation.open_runtime(options, configuration.roots));
+  if (!arguments.roots.empty() && goes_through_socket(*runtime))
+    notify("the data directory is served by another process: files are read from its roots, not from --root");
   Run taken(*runtime, configuration, invocation.tenant_flag().has_value());
   const Result<void> outcome = taken.take(input);
   const Result<void> closed = runtime->close();

@@ -21,7 +21,7 @@ class StopSignal {
   ~StopSignal();
 
   [[nodiscard]] bool raised() const noexcept { return raised_; }
-  /// Waits until the descriptor can be read (true) or a signal came (false).
+  /// Waits until the descriptor can be read (true) or a signal came (false). A negative one never can.
   [[nodiscard]] bool wait_readable(int descriptor) const noexcept;
 
  private:

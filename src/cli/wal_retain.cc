@@ -25,6 +25,14 @@ std::map<std::string, Json> flags_of(const RetainArguments& arguments) {
   return flags;
 }
 
+/// Whoever has the store open retires by its own configuration.
+Error said_for_retention(Error error) {
+  if (error.reason == "locked")
+    error.message +=
+        "; the process that has it open retires by itself when log.retain_age or log.retain_bytes is set for it";
+  return error;
+}
+
 Result<int> retain(Invocation& invocation, const RetainArguments& arguments) {
   TRY(const app::Configuration configuration, invocation.configuration(flags_of(arguments)));
   app::RetentionRound round;
@@ -45,7 +53,7 @@ Result<int> retain(Invocation& invocation, const RetainArguments& arguments) {
   }
   if (!holds_store(configuration.data_directory)) return std::unexpected(no_store(configuration.data_directory));
   auto done = app::retain_once(configuration.runtime_options(), round);
-  if (!done) return std::unexpected(std::move(done).error());
+  if (!done) return std::unexpected(said_for_retention(std::move(done).error()));
   if (!round.dry_run && !round.policy.archive.empty()) {
     TRY(app::make_archive_directory(round.policy.archive));
   }

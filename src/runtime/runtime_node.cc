@@ -350,6 +350,20 @@ Task<Result<void>> RuntimeNode::everything_durable() {
   co_return co_await log_.durable(target);
 }
 
+RuntimeStatistics RuntimeNode::statistics() const {
+  const auto identity = adapters_.log.identity();
+  RuntimeStatistics now{.store_id = identity.store.text(),
+                        .timeline = identity.timeline.text(),
+                        .durable_position = 0,
+                        .folded_position = surface_->folded(),
+                        .in_flight = 0};
+  // After the fold's: the log is never shown behind what was folded from it.
+  now.durable_position = adapters_.log.durable_position();
+  const std::lock_guard lock(mutex_);
+  now.in_flight = in_flight_;
+  return now;
+}
+
 Result<void> RuntimeNode::drain() {
   if (outbox_) {
     TRY(outbox_->wait_until(adapters_.log.durable_position()));

@@ -56,6 +56,7 @@ class RuntimeNode final : public Runtime {
   void submit_json(Json intent, Done done) override;
   void command(ExecutionCommand command, Done done) override;
   [[nodiscard]] Result<ExecutionResult> command(ExecutionCommand command) override;
+  [[nodiscard]] RuntimeStatistics statistics() const override;
   [[nodiscard]] Result<void> drain() override;
   Result<void> close() override;
 
@@ -96,7 +97,7 @@ class RuntimeNode final : public Runtime {
   std::uint64_t last_appended_ = 0;  // by the node itself; the partition's
 
   std::mutex close_mutex_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable idle_;
   std::size_t in_flight_ = 0;  // guarded by mutex_, like the next two
   bool closing_ = false;

@@ -35,6 +35,24 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return list;
 }
 
+/// Whether the file comes to hold that many lines within a minute.
+bool holds_lines(const std::string& path, std::size_t count) {
+  const int changes = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  CHECK(changes >= 0 && ::inotify_add_watch(changes, path.c_str(), IN_MODIFY) >= 0);
+  // Watched before it is read: a line that comes in between wakes the wait.
+  bool seen = false;
+  bool waiting = true;
+  while (waiting) {
+    seen = static_cast<std::size_t>(std::ranges::count(read_whole(path), '\n')) >= count;
+    pollfd change{changes, POLLIN, 0};
+    waiting = !seen && ::poll(&change, 1, 60'000) > 0;
+    std::array<char, 4096> events;
+    [[maybe_unused]] const auto drained = ::read(changes, events.data(), events.size());
+  }
+  ::close(changes);
+  return seen;
+}
+
 }  // namespace
 
 Json Ended::json() const {
@@ -93,20 +111,13 @@ void Running::signal(int number) {
 }
 
 void Running::wait_for_lines(std::size_t count) {
-  const int changes = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  CHECK(changes >= 0 && ::inotify_add_watch(changes, out_.c_str(), IN_MODIFY) >= 0);
-  // Watched before it is read: a line that comes in between wakes the wait.
-  bool seen = false;
-  bool waiting = true;
-  while (waiting) {
-    seen = static_cast<std::size_t>(std::ranges::count(read_whole(out_), '\n')) >= count;
-    pollfd change{changes, POLLIN, 0};
-    waiting = !seen && ::poll(&change, 1, 60'000) > 0;
-    std::array<char, 4096> events;
-    [[maybe_unused]] const auto drained = ::read(changes, events.data(), events.size());
-  }
-  ::close(changes);
-  EXPECT_TRUE(seen) << "the program printed no " << count << " lines within a minute";
+  EXPECT_TRUE(holds_lines(out_, count)) << "the program printed no " << count << " lines within a minute";
+}
+
+std::string Running::wait_for_notices(std::size_t count) {
+  const bool seen = holds_lines(err_, count);
+  EXPECT_TRUE(seen) << "the program said nothing on stderr within a minute";
+  return read_whole(err_);
 }
 
 Ended Running::wait() {

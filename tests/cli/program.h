@@ -42,6 +42,8 @@ class Running {
   void wait_until_input_is_read();
   /// Waits until its stdout holds that many lines.
   void wait_for_lines(std::size_t count);
+  /// Waits until its stderr holds that many lines, and gives back what it holds.
+  std::string wait_for_notices(std::size_t count);
   [[nodiscard]] Ended wait();
 
  private:

@@ -15,6 +15,7 @@ namespace {
 class Surface : public ProgramTest {};
 
 const std::vector<std::vector<std::string>> kCommands{{"run"},
+                                                      {"serve"},
                                                       {"execution"},
                                                       {"execution", "list"},
                                                       {"execution", "show"},
