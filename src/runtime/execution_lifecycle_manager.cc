@@ -69,7 +69,7 @@ Task<Result<void>> ExecutionLifecycleManager::attempt(Execution& execution) {
 // To the duplicates that wait for it. Later ones read it in the log, so it is kept only when the log cannot tell.
 void ExecutionLifecycleManager::hand_over(TrackedExecution& tracked, const Result<ExecutionResult>& result) {
   const bool is_parked = result && result->status == ExecutionStatus::parked;
-  tracked.running = false;
+  tracked.running = tracked.parking = false;
   tracked.driven = nullptr;
   tracked.ended = !is_parked;
   if (is_parked) tracked.row.status = "parked";
@@ -215,7 +215,8 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
   // It was accepted, or may have been: whoever opens the log again goes on with it.
   if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
   if (outcome) parts_.decisions.decided_at(execution.context->commit(), tenant, receipt->last_position);
-  if (ending.status != ExecutionStatus::parked) {
+  execution.tracked->parking = ending.status == ExecutionStatus::parked;
+  if (!execution.tracked->parking) {
     execution.tracked->end_appended = true;
     parts_.decisions.ended(execution.tracked, receipt->last_position);
   }
@@ -287,6 +288,21 @@ std::optional<std::int64_t> ExecutionLifecycleManager::delay_before_next(const E
 
 Task<Result<void>> ExecutionLifecycleManager::begin_next_attempt(Execution& execution, const Error& error,
                                                                  std::int64_t delay_us) {
+  if (auto recorded = co_await record_failed_attempt(execution, error, delay_us); !recorded) co_return recorded;
+  CRASH_POINT("retry-before-next-attempt");
+  if (delay_us > 0 && !execution.termination && !execution.tracked->cancellation) {
+    co_await pause(execution, delay_us);
+  }
+  if (execution.termination) co_return Result<void>();
+  if (leaving_) co_return fail(ErrorCode::unknown, kLeftForNext, "closing");
+  auto next = restore_execution(execution.tracked);
+  if (!next) co_return std::unexpected(next.error());
+  execution = *std::move(next);
+  co_return Result<void>();
+}
+
+Task<Result<void>> ExecutionLifecycleManager::record_failed_attempt(Execution& execution, const Error& error,
+                                                                    std::int64_t delay_us) {
   const std::int64_t duration_us = parts_.clock.steady_us() - execution.accepted_steady_us;
   std::vector<base::RecordDraft> drafts = std::exchange(execution.commit, {});
   drafts.push_back(draft_record(RecordType::attempt_failed, execution.intent->tenant_id,
@@ -294,17 +310,7 @@ Task<Result<void>> ExecutionLifecycleManager::begin_next_attempt(Execution& exec
                                 execution.attempt));
   const auto receipt = append(*execution.tracked, std::move(drafts));
   if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
-  if (auto durable = co_await parts_.log.durable(receipt->last_position); !durable) co_return durable;
-  CRASH_POINT("retry-before-next-attempt");
-  if (delay_us > 0 && !execution.termination && !execution.tracked->cancellation) {
-    co_await pause(execution, delay_us);
-  }
-  if (execution.termination) co_return Result<void>();
-  if (leaving_) co_return fail(ErrorCode::cancelled, kLeftForNext, "closing");
-  auto next = restore_execution(execution.tracked);
-  if (!next) co_return std::unexpected(next.error());
-  execution = *std::move(next);
-  co_return Result<void>();
+  co_return co_await parts_.log.durable(receipt->last_position);
 }
 
 // A command or closing ends it early.
@@ -354,25 +360,13 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::reject(Json refused, Er
   co_return result;
 }
 
-namespace {
-
-// Waits until the execution that came first has ended.
-struct FirstEnded {
-  TrackedExecution& first;
-  [[nodiscard]] bool await_ready() const noexcept { return first.ended; }
-  void await_suspend(std::coroutine_handle<> duplicate) const { first.waiting.push_back(duplicate); }
-  void await_resume() const noexcept {}
-};
-
-}  // namespace
-
 Task<Result<ExecutionResult>> ExecutionLifecycleManager::first_result(Binding binding) {
   if (binding.tracked) {
     const TrackedPtr first = binding.tracked;
     if (first->row.status != "parked") {
       // Left unfinished by an earlier process, and nobody has resumed it yet: this submission does.
       if (!first->running && !first->ended) spawn(resume_for_waiting(first));
-      co_await FirstEnded{*first};
+      co_await HandedOver{*first};
     }
     if (first->result) co_return *first->result;
     binding.row = first->row;

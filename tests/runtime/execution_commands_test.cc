@@ -342,6 +342,62 @@ TEST_F(Parked, TerminatedItEndsAtOnceAlsoForADuplicate) {
   EXPECT_THAT(work_.effects, ElementsAre("good", "bad"));
 }
 
+TEST_F(Parked, WhatIsAskedForWhileItsParkingIsNotDurableIsAskedOfOneThatIsParked) {
+  const std::vector<std::pair<Action, ExecutionStatus>> asked = {{Action::resume, ExecutionStatus::parked},
+                                                                 {Action::cancel, ExecutionStatus::cancelled}};
+  for (const auto& [action, outcome] : asked) {
+    runtime_.log.hold();
+    const Heard parked = act(Action::resume, true);
+    ASSERT_TRUE(runtime_.log.release_one());
+    runtime_.run();
+    ASSERT_EQ(runtime_.log.held(), 1U) << "that it is parked again";
+    const Heard answer = act(action, true);
+    EXPECT_EQ(runtime_.log.held(), 1U);
+    runtime_.log.release();
+    runtime_.run();
+    EXPECT_EQ(status_of(parked), ExecutionStatus::parked);
+    ASSERT_TRUE(answer->has_value());
+    EXPECT_EQ(status_of(answer), outcome) << to_string(action);
+  }
+  EXPECT_THAT(live(), IsEmpty());
+}
+
+TEST_F(Parked, TerminatedWhileItsParkingIsNotDurableItEnds) {
+  runtime_.log.hold();
+  (void)act(Action::resume);
+  ASSERT_TRUE(runtime_.log.release_one());
+  runtime_.run();
+  const Heard answer = act(Action::terminate);
+  runtime_.log.release();
+  runtime_.run();
+  EXPECT_EQ(status_of(answer), ExecutionStatus::terminated);
+  EXPECT_EQ(row().status, "terminated");
+}
+
+TEST_F(Parked, CancelledTwiceNobodyHearsOfItBeforeItIsDurable) {
+  runtime_.log.hold();
+  const Heard first = act(Action::cancel);
+  const Heard second = act(Action::cancel);
+  EXPECT_FALSE(first->has_value());
+  EXPECT_FALSE(second->has_value());
+  runtime_.log.release();
+  runtime_.run();
+  EXPECT_TRUE(first->has_value());
+  EXPECT_TRUE(second->has_value());
+}
+
+TEST_F(ExecutionCommands, WhoseOutcomeNobodyKnowsHaveNotEnded) {
+  begin();
+  runtime_.log.hold();
+  work_.gate.open();
+  runtime_.run();
+  runtime_.log.stop();
+  runtime_.run();
+  EXPECT_EQ(heard_->value().error().code, ErrorCode::unknown);
+  const Heard answer = act(Action::cancel);
+  EXPECT_EQ(answer->value().error().code, ErrorCode::unknown);
+}
+
 TEST_F(Parked, WhatNobodyHasGoneOnWithCanBeTerminated) {
   ManualRuntime again(runtime_.copy_of_log(), 2);
   const Heard answer = again.command(to(Action::terminate));
