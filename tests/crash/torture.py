@@ -34,8 +34,8 @@ ACKNOWLEDGED_PER_ROUND = 5
 UNKNOWN_PER_ROUND = 2
 RECOVERIES_KILLED = 0.1   # of all rounds
 TAKEN_UP_AGAIN = 0.2      # executions with a second attempt, for each round
-RETRIED = 1               # executions with an attempt that failed, for each round
-ACTED_ON = 0.2            # parked ones that were resumed, cancelled, terminated, likewise
+RETRIED = 0.5             # executions with an attempt that failed, for each round
+ACTED_ON = 0.1            # parked ones that were resumed, cancelled, terminated, likewise
 RETIRED_PER_ROUND = 0.1   # segments; each store waits for one
 SNAPSHOTS = 0.5           # of all checks that find a newer one than the check before
 

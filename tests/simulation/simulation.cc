@@ -19,6 +19,7 @@ constexpr std::uint64_t kMostRetentionOperations = 60;
 constexpr std::int64_t kLongestLifeUs = 2'000'000;
 constexpr std::int64_t kVeryLongLifeUs = 200'000'000;
 constexpr std::int64_t kLongestQuietUs = 3'600'000'000;
+constexpr std::int64_t kLastActsUs = 5'000'000;
 constexpr std::int64_t kFirstOutageUs = 300'000;
 constexpr std::int64_t kLongestOutageUs = 200'000;
 constexpr std::int64_t kVeryLongOutageUs = 100'000'000;  // longer than the runtime waits for most things
@@ -262,6 +263,7 @@ class World {
     if (!log) return violation("I1", "the log does not open: " + log.error().message);
     tests::Evidence evidence;
     evidence.history = workload_.history();
+    evidence.acts = workload_.acts();
     evidence.ledger = workload_.ledger();
     evidence.noting_types = Workload::noting_types();
     evidence.log = log->get();
@@ -294,6 +296,8 @@ class World {
     const std::int64_t until_us = simulator_.clock().steady_us() + kLongestQuietUs;
     simulator_.run_until([&] { return workload_.is_done() || simulator_.clock().steady_us() > until_us; });
     if (!workload_.is_done()) violation("I14", "clients still wait for answers an hour after the faults stopped");
+    // What operators brought about last, and nobody waits for, ends too, or is parked.
+    simulator_.run_until_time(simulator_.clock().steady_us() + kLastActsUs);
     retention_.stop();
     if (const auto closed = node->runtime().close(); !closed)
       violation("I14", "without faults the node does not close: " + closed.error().message);
@@ -308,6 +312,7 @@ class World {
     if (!log) return violation("I1", "the log does not open: " + log.error().message);
     tests::Evidence evidence;
     evidence.history = workload_.history();
+    evidence.acts = workload_.acts();
     evidence.ledger = workload_.ledger();
     evidence.noting_types = Workload::noting_types();
     evidence.log = log->get();
@@ -319,6 +324,20 @@ class World {
     evidence.ends_seen = ends_seen_;
     evidence.faults_stopped = true;
     report(tests::check_history(evidence));
+    count_executions(*log->get());
+  }
+
+  void count_executions(const public_works::EventLog& log) {
+    std::vector<tests::Violation> told_already;
+    const tests::LogFacts facts = tests::read_log(log, UINT64_MAX, told_already);
+    for (const auto& [id, execution] : facts.executions) {
+      if (execution.course.was_retried()) ++report_.counts["executions_retried"];
+      if (execution.course.was_resumed()) ++report_.counts["executions_resumed"];
+      if (!execution.course.parked_at().empty()) ++report_.counts["executions_parked"];
+      for (const std::string status : {"cancelled", "terminated"}) {
+        if (execution.row.status == status) ++report_.counts["executions_" + status];
+      }
+    }
   }
 
   std::map<public_works::StreamName, std::vector<std::string>> streams() {

@@ -28,6 +28,9 @@ TEST(Simulation, TwoHundredSeedsKeepEveryInvariantAndMeetEveryFault) {
     EXPECT_GE(counts[fault], 5U) << fault;
   }
   EXPECT_GE(counts["resumed"], 20U) << "executions that an earlier process left";
+  for (const char* done : {"retried", "resumed", "cancelled", "terminated", "parked"}) {
+    EXPECT_GE(counts[std::string("executions_") + done], kSeeds / 2) << done;
+  }
   EXPECT_GE(counts["segments_retired"], kSeeds) << "the log's beginning was hardly ever given up";
   for (const char* kept :
        {"answer_retired", "began_with_a_snapshot", "segments_archived", "snapshot_damaged", "snapshots"}) {

@@ -14,6 +14,7 @@
 #include "symphainy/runtime.h"
 
 #include "crash/history_checker.h"
+#include "simulation/operators.h"
 #include "simulation/simulator.h"
 
 namespace symphainy::simulation {
@@ -33,6 +34,7 @@ class Workload {
   [[nodiscard]] bool is_done() const;
 
   [[nodiscard]] const std::vector<tests::ClientOperation>& history() const noexcept { return history_; }
+  [[nodiscard]] const std::vector<tests::ActSeen>& acts() const noexcept { return operators_.acts(); }
   [[nodiscard]] const std::vector<tests::LedgerEntry>& ledger() const noexcept { return ledger_; }
   [[nodiscard]] static std::set<std::string> noting_types();
 
@@ -52,12 +54,16 @@ class Workload {
   [[nodiscard]] tests::ClientOperation operation(const Client& client) const;
   void come_back_later(Client& client);
   [[nodiscard]] Task<Result<HandlerResult>> handle(const Intent& intent, ExecutionContext& context);
+  void note(const ExecutionContext& context, std::string step = "");
+  [[nodiscard]] Task<Result<Json>> take_steps(const Intent& intent, ExecutionContext& context);
+  [[nodiscard]] Task<Result<Json>> run_step(std::string key, const ExecutionContext& context, std::uint64_t eighths);
   [[nodiscard]] Result<Json> act(const Intent& intent, ExecutionContext& context);
 
   Simulator& simulator_;
   public_works::Executor& handlers_;
   public_works::Executor& clients_executor_;
   const std::function<bool()> is_dead_;
+  Operators operators_;
   Runtime* runtime_ = nullptr;
   std::uint64_t generation_ = 0;  // of the runtime
   std::vector<Client> clients_;
