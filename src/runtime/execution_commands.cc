@@ -83,7 +83,7 @@ Task<void> ExecutionLifecycleManager::command(ExecutionCommand command, Answer a
   if (const auto valid = check_command(command); !valid) co_return answer(std::unexpected(valid.error()));
   const TrackedPtr tracked = parts_.decisions.find(command.tenant_id, command.execution_id);
   // Its attempt is over, so nobody would hear. Those who wait for its outcome are answered first.
-  while (tracked && tracked->parking) {
+  while (tracked && tracked->parking && !PLANTED_BUG("act-before-parked")) {
     co_await HandedOver{*tracked};
     co_await move_to(parts_.partition);
   }
@@ -171,7 +171,7 @@ Task<Result<void>> ExecutionLifecycleManager::cancel(TrackedPtr tracked, Executi
 
 // Its end is the record of it. What its handler still does leads to nothing.
 Task<Result<void>> ExecutionLifecycleManager::terminate(TrackedPtr tracked, ExecutionCommand command) {
-  if (!tracked->running) co_return co_await end_idle(tracked, command);
+  if (!tracked->running || PLANTED_BUG("terminate-lets-go-on")) co_return co_await end_idle(tracked, command);
   RunningExecution* const execution = tracked->driven;
   if (execution == nullptr || execution->termination) co_return Result<void>();
   execution->termination = std::move(command);

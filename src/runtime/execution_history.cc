@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <iterator>
 
+#include "base/fault_points.h"
 #include "base/try.h"
 #include "runtime/lifecycle_payloads.h"
 #include "runtime/payload.h"
@@ -252,6 +253,7 @@ Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>&
 }
 
 void keep_what_completed(RecordedAnswers& answers) {
+  if (PLANTED_BUG("run-completed-step-again")) answers.steps.clear();
   std::erase_if(answers.steps, [](const StepOutcome& step) { return !step.outcome; });
   std::size_t known = 0;
   for (const StepOutcome& step : answers.steps) known = std::max(known, step.observed);

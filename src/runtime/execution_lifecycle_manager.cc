@@ -288,7 +288,9 @@ std::optional<std::int64_t> ExecutionLifecycleManager::delay_before_next(const E
 
 Task<Result<void>> ExecutionLifecycleManager::begin_next_attempt(Execution& execution, const Error& error,
                                                                  std::int64_t delay_us) {
-  if (auto recorded = co_await record_failed_attempt(execution, error, delay_us); !recorded) co_return recorded;
+  if (!PLANTED_BUG("retry-forgets-failure")) {
+    if (auto recorded = co_await record_failed_attempt(execution, error, delay_us); !recorded) co_return recorded;
+  }
   CRASH_POINT("retry-before-next-attempt");
   if (delay_us > 0 && !execution.termination && !execution.tracked->cancellation) {
     co_await pause(execution, delay_us);
@@ -395,7 +397,7 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::resume(TrackedPtr track
 
 bool ExecutionLifecycleManager::goes_on_by_itself(const TrackedExecution& tracked) const {
   if (tracked.running || tracked.ended) return false;
-  if (tracked.row.status != "parked") return true;
+  if (tracked.row.status != "parked" || PLANTED_BUG("parked-goes-on-by-itself")) return true;
   if (tracked.row.error_code != kMissingHandler) return false;
   const auto history = read_history(parts_.log.log(), tracked.row);
   const auto identity = history ? handler_from_history(*history) : std::unexpected(history.error());
