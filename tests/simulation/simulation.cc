@@ -193,7 +193,7 @@ class World {
   }
 
   // Nothing when a fault ended it already.
-  std::unique_ptr<SimulatedNode> open_node() {
+  std::unique_ptr<SimulatedNode> open_node(bool in_peace = false) {
     auto node = SimulatedNode::open(simulator_, files_, executors_, projections_, snapshots_,
                                     {.state_store = [this] { return state_store_is_out_; },
                                      .disk_is_full = [this] { return is_full_; },
@@ -202,13 +202,13 @@ class World {
     if (node) {
       ++report_.counts["opened"];
       if ((*node)->began_with_a_snapshot()) ++report_.counts["began_with_a_snapshot"];
-      auto registered = workload_.register_handlers((*node)->runtime());
+      const auto registered = workload_.register_handlers((*node)->runtime(), in_peace);
+      if (registered && !*registered) ++report_.counts["handler_missing"];
       const auto resumed = registered ? (*node)->runtime().resume() : std::unexpected(registered.error());
       if (resumed) {
         report_.counts["resumed"] += *resumed;
         return *std::move(node);
       }
-      registered = std::unexpected(resumed.error());
       why_not_open_ = resumed.error();
       return nullptr;
     }
@@ -289,7 +289,7 @@ class World {
   void live_in_peace() {
     faults_ = {};
     faults_.ends_well = true;
-    auto node = open_node();
+    auto node = open_node(true);
     if (!node) return violation("I1", "without faults the store does not open: " + why_not_open_.message);
     workload_.go_on(node->runtime());
     retention_.start(node->log(), node->state());
@@ -333,7 +333,7 @@ class World {
     for (const auto& [id, execution] : facts.executions) {
       if (execution.course.was_retried()) ++report_.counts["executions_retried"];
       if (execution.course.was_resumed()) ++report_.counts["executions_resumed"];
-      if (!execution.course.parked_at().empty()) ++report_.counts["executions_parked"];
+      report_.counts["executions_parked"] += execution.course.parked_at().empty() ? 0 : 1;
       for (const std::string status : {"cancelled", "terminated"}) {
         if (execution.row.status == status) ++report_.counts["executions_" + status];
       }

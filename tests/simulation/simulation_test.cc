@@ -22,9 +22,9 @@ TEST(Simulation, TwoHundredSeedsKeepEveryInvariantAndMeetEveryFault) {
   EXPECT_GT(counts["completed"], kSeeds * 10) << "too little was done to say anything";
   EXPECT_GT(counts["events"], kSeeds * 10);
   for (const char* fault :
-       {"clock_jumped", "disk_full", "machine_failed", "machine_failed_closed", "name_error", "no_space", "not_opened",
-        "power_off_in_operation", "power_off_in_retention", "process_killed", "publisher_down", "retention_error",
-        "stalled", "state_store_busy", "sync_error", "write_error"}) {
+       {"clock_jumped", "disk_full", "handler_missing", "machine_failed", "machine_failed_closed", "name_error",
+        "no_space", "not_opened", "power_off_in_operation", "power_off_in_retention", "process_killed",
+        "publisher_down", "retention_error", "stalled", "state_store_busy", "sync_error", "write_error"}) {
     EXPECT_GE(counts[fault], 5U) << fault;
   }
   EXPECT_GE(counts["resumed"], 20U) << "executions that an earlier process left";

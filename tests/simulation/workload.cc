@@ -5,6 +5,7 @@
 #include <array>
 #include <coroutine>
 #include <fmt/format.h>
+#include <iterator>
 #include <stdexcept>
 
 #include "base/digest.h"
@@ -207,10 +208,12 @@ std::set<std::string> Workload::noting_types() {
   return {"count", "derive", "large", "slow", "faulty", "steps", "flaky", "stuck"};
 }
 
-Result<void> Workload::register_handlers(Runtime& runtime) {
+Result<bool> Workload::register_handlers(Runtime& runtime, bool every) {
   const Json schema = Json::parse(R"({"type": "object", "properties": {"key": {"type": "string"}}})").value();
   std::set<std::string> types = noting_types();
   types.insert("note");
+  const bool lacks_one = !every && simulator_.one_in(6);
+  if (lacks_one) types.erase(std::next(types.begin(), static_cast<std::ptrdiff_t>(simulator_.below(types.size()))));
   for (const std::string& type : types) {
     IntentSupport support{type, schema, 1, type == "note" ? Effects::context_only : Effects::external};
     if (type == "flaky") support.retry = {.max_tries = 3, .first_delay_us = 10'000, .max_delay_us = 60'000};
@@ -222,7 +225,7 @@ Result<void> Workload::register_handlers(Runtime& runtime) {
         std::move(support), "simulation", type,
         [this](const Intent& intent, ExecutionContext& context) { return handle(intent, context); }));
   }
-  return {};
+  return !lacks_one;
 }
 
 Task<Result<HandlerResult>> Workload::handle(const Intent& intent, ExecutionContext& context) {

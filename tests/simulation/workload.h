@@ -26,7 +26,8 @@ class Workload {
   Workload(Simulator& simulator, public_works::Executor& handlers, public_works::Executor& clients,
            std::function<bool()> is_dead);
 
-  [[nodiscard]] Result<void> register_handlers(Runtime& runtime);
+  /// Not `every` one: now and then a process lacks one. Whether it has them all.
+  [[nodiscard]] Result<bool> register_handlers(Runtime& runtime, bool every);
   /// Clients go on with this runtime, from time to time, until they have nothing left to ask.
   void go_on(Runtime& runtime);
   /// The runtime is gone: nothing that it still says counts, and what was under way is unknown.
