@@ -32,12 +32,13 @@ struct TrackedExecution {
   public_works::ExecutionRow row;                 ///< status "running" until it ends
   bool running = false;                           ///< somebody here is driving it
   bool end_appended = false;                      ///< nothing can be done to it any more
+  bool parking = false;                           ///< appended that it is parked, and not durable yet
   RunningExecution* driven = nullptr;             ///< while an attempt is under way (running_execution.h)
   std::optional<Error> cancellation;              ///< why it shall end, once somebody has asked for that
   std::uint64_t cancelled_position = 0;           ///< of that record, when it was asked here
   bool ended = false;                             ///< here, durably unless `result` is an error
   std::optional<Result<ExecutionResult>> result;  ///< for those in `waiting`, or why nothing can be said
-  std::vector<std::coroutine_handle<>> waiting;   ///< duplicates that wait for the first
+  std::vector<std::coroutine_handle<>> waiting;   ///< for its end: duplicates, and those who act on it
 };
 using TrackedPtr = std::shared_ptr<TrackedExecution>;
 
@@ -45,6 +46,14 @@ using TrackedPtr = std::shared_ptr<TrackedExecution>;
 [[nodiscard]] inline bool waits_for_somebody(const public_works::ExecutionRow& row) {
   return row.status == "parked" || row.status == "compensation_stuck";
 }
+
+/// co_await: goes on when whoever drives it has ended or parked it.
+struct HandedOver {
+  TrackedExecution& execution;
+  [[nodiscard]] bool await_ready() const noexcept { return execution.ended; }
+  void await_suspend(std::coroutine_handle<> waiting) const { execution.waiting.push_back(waiting); }
+  void await_resume() const noexcept {}
+};
 
 /// The execution that an intent id or an idempotency key stands for already.
 struct Binding {

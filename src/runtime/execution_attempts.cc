@@ -35,6 +35,23 @@ std::optional<std::int64_t> ExecutionLifecycleManager::delay_before_next(const E
 
 Task<Result<void>> ExecutionLifecycleManager::begin_next_attempt(Execution& execution, const Error& error,
                                                                  std::int64_t delay_us) {
+  if (!PLANTED_BUG("retry-forgets-failure")) {
+    if (auto recorded = co_await record_failed_attempt(execution, error, delay_us); !recorded) co_return recorded;
+  }
+  CRASH_POINT("retry-before-next-attempt");
+  if (delay_us > 0 && !execution.termination && !execution.tracked->cancellation) {
+    co_await pause(execution, delay_us);
+  }
+  if (execution.termination) co_return Result<void>();
+  if (leaving_) co_return fail(ErrorCode::unknown, kLeftForNext, "closing");
+  auto next = restore_execution(execution.tracked);
+  if (!next) co_return std::unexpected(next.error());
+  execution = *std::move(next);
+  co_return Result<void>();
+}
+
+Task<Result<void>> ExecutionLifecycleManager::record_failed_attempt(Execution& execution, const Error& error,
+                                                                    std::int64_t delay_us) {
   const std::int64_t duration_us = parts_.clock.steady_us() - execution.accepted_steady_us;
   std::vector<base::RecordDraft> drafts = std::exchange(execution.commit, {});
   drafts.push_back(draft_record(RecordType::attempt_failed, execution.intent->tenant_id,
@@ -42,17 +59,7 @@ Task<Result<void>> ExecutionLifecycleManager::begin_next_attempt(Execution& exec
                                 execution.attempt));
   const auto receipt = append(*execution.tracked, std::move(drafts));
   if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
-  if (auto durable = co_await parts_.log.durable(receipt->last_position); !durable) co_return durable;
-  CRASH_POINT("retry-before-next-attempt");
-  if (delay_us > 0 && !execution.termination && !execution.tracked->cancellation) {
-    co_await pause(execution, delay_us);
-  }
-  if (execution.termination) co_return Result<void>();
-  if (leaving_) co_return fail(ErrorCode::cancelled, kLeftForNext, "closing");
-  auto next = restore_execution(execution.tracked);
-  if (!next) co_return std::unexpected(next.error());
-  execution = *std::move(next);
-  co_return Result<void>();
+  co_return co_await parts_.log.durable(receipt->last_position);
 }
 
 // For its saga: the handler is answered what was recorded, and takes no new step.
@@ -97,7 +104,7 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::resume(TrackedPtr track
 
 bool ExecutionLifecycleManager::goes_on_by_itself(const TrackedExecution& tracked) const {
   if (tracked.running || tracked.ended) return false;
-  if (!waits_for_somebody(tracked.row)) return true;
+  if (!waits_for_somebody(tracked.row) || PLANTED_BUG("parked-goes-on-by-itself")) return true;
   if (tracked.row.error_code != kMissingHandler) return false;
   const auto history = read_history(parts_.log.log(), tracked.row);
   const auto identity = history ? handler_from_history(*history) : std::unexpected(history.error());

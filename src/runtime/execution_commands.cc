@@ -82,6 +82,11 @@ ExecutionResult as_it_is(const public_works::ExecutionRow& row) {
 Task<void> ExecutionLifecycleManager::command(ExecutionCommand command, Answer answer) {
   if (const auto valid = check_command(command); !valid) co_return answer(std::unexpected(valid.error()));
   const TrackedPtr tracked = parts_.decisions.find(command.tenant_id, command.execution_id);
+  // Its attempt is over, so nobody would hear. Those who wait for its outcome are answered first.
+  while (tracked && tracked->parking && !PLANTED_BUG("act-before-parked")) {
+    co_await HandedOver{*tracked};
+    co_await move_to(parts_.partition);
+  }
   if (!tracked || tracked->ended || tracked->end_appended) {
     co_return answer(std::unexpected(co_await nothing_to_act_on(command, tracked)));
   }
@@ -96,7 +101,9 @@ Task<void> ExecutionLifecycleManager::command(ExecutionCommand command, Answer a
   answer(co_await first_result({tracked, tracked->row, "", std::nullopt}));
 }
 
+// It has ended, or this process cannot say what became of it, or there is no such execution.
 Task<Error> ExecutionLifecycleManager::nothing_to_act_on(ExecutionCommand command, TrackedPtr ended) {
+  if (ended && ended->result && !*ended->result) co_return ended->result->error();
   bool has_ended = ended != nullptr;
   if (!has_ended) {
     co_await move_to(parts_.handlers);  // asking the store may take a while
@@ -128,7 +135,10 @@ Task<void> ExecutionLifecycleManager::attempt_again(TrackedPtr tracked, Executio
   CRASH_POINT("command-before-append");
   auto execution = restore_execution(tracked, std::move(drafts));
   if (!execution) co_return answer(std::unexpected(execution.error()));
-  if (!resumed) tracked->cancellation = cancelled_by(command.actor, command.reason);
+  if (!resumed) {
+    tracked->cancellation = cancelled_by(command.actor, command.reason);
+    tracked->cancelled_position = execution->started_position;
+  }
   if (!command.wait_for_end) spawn(answer_when_durable(execution->started_position, as_it_is(tracked->row), answer));
   auto result = co_await carry_out(*std::move(execution));
   if (command.wait_for_end) answer(std::move(result));
@@ -161,7 +171,7 @@ Task<Result<void>> ExecutionLifecycleManager::cancel(TrackedPtr tracked, Executi
 
 // Its end is the record of it. What its handler still does leads to nothing.
 Task<Result<void>> ExecutionLifecycleManager::terminate(TrackedPtr tracked, ExecutionCommand command) {
-  if (!tracked->running) co_return co_await end_idle(tracked, command);
+  if (!tracked->running || PLANTED_BUG("terminate-lets-go-on")) co_return co_await end_idle(tracked, command);
   RunningExecution* const execution = tracked->driven;
   if (execution == nullptr || execution->termination) co_return Result<void>();
   execution->termination = std::move(command);

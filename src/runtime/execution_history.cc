@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <iterator>
 
+#include "base/fault_points.h"
 #include "base/try.h"
 #include "runtime/lifecycle_payloads.h"
 #include "runtime/payload.h"
@@ -297,6 +298,7 @@ void keep_what_completed(RecordedAnswers& answers) {
   for (const StepOutcome& step : answers.steps) {
     if (!step.outcome) answers.started.erase(step.key);
   }
+  if (PLANTED_BUG("run-completed-step-again")) answers.steps.clear();
   std::erase_if(answers.steps, [](const StepOutcome& step) { return !step.outcome; });
   std::size_t known = 0;
   for (const StepOutcome& step : answers.steps) known = std::max(known, step.observed);

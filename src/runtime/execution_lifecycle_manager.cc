@@ -80,7 +80,7 @@ Task<Result<void>> ExecutionLifecycleManager::attempt(Execution& execution) {
 // To the duplicates that wait for it. Later ones read it in the log, so it is kept only when the log cannot tell.
 void ExecutionLifecycleManager::hand_over(TrackedExecution& tracked, const Result<ExecutionResult>& result) {
   const bool is_parked = result && is_waiting_status(result->status);
-  tracked.running = false;
+  tracked.running = tracked.parking = false;
   tracked.driven = nullptr;
   tracked.ended = !is_parked;
   if (is_parked) tracked.row.status = to_string(result->status);
@@ -226,7 +226,8 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
   // It was accepted, or may have been: whoever opens the log again goes on with it.
   if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
   if (outcome) parts_.decisions.decided_at(execution.context->commit(), tenant, receipt->last_position);
-  if (!is_waiting_status(ending.status)) {
+  execution.tracked->parking = is_waiting_status(ending.status);
+  if (!execution.tracked->parking) {
     execution.tracked->end_appended = true;
     parts_.decisions.ended(execution.tracked, receipt->last_position);
   }
@@ -316,25 +317,13 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::reject(Json refused, Er
   co_return result;
 }
 
-namespace {
-
-// Waits until the execution that came first has ended.
-struct FirstEnded {
-  TrackedExecution& first;
-  [[nodiscard]] bool await_ready() const noexcept { return first.ended; }
-  void await_suspend(std::coroutine_handle<> duplicate) const { first.waiting.push_back(duplicate); }
-  void await_resume() const noexcept {}
-};
-
-}  // namespace
-
 Task<Result<ExecutionResult>> ExecutionLifecycleManager::first_result(Binding binding) {
   if (binding.tracked) {
     const TrackedPtr first = binding.tracked;
     if (!waits_for_somebody(first->row)) {
       // Left unfinished by an earlier process, and nobody has resumed it yet: this submission does.
       if (!first->running && !first->ended) spawn(resume_for_waiting(first));
-      co_await FirstEnded{*first};
+      co_await HandedOver{*first};
     }
     if (first->result) co_return *first->result;
     binding.row = first->row;

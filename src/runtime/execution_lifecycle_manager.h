@@ -93,6 +93,8 @@ class ExecutionLifecycleManager {
                                                               const Result<void>& outcome) const;
   [[nodiscard]] Task<Result<void>> run_again(Execution& execution);
   [[nodiscard]] Task<Result<void>> begin_next_attempt(Execution& execution, const Error& error, std::int64_t delay_us);
+  [[nodiscard]] Task<Result<void>> record_failed_attempt(Execution& execution, const Error& error,
+                                                         std::int64_t delay_us);
   [[nodiscard]] Task<void> pause(Execution& execution, std::int64_t delay_us);
   struct Ending {
     ExecutionStatus status;

@@ -45,7 +45,10 @@ Task<Result<HandlerResult>> run_handler(HandlerPlace place, RegisteredPtr handle
   const auto deadline = context->is_compensating() ? std::nullopt : context->deadline_us();
   if (deadline) {
     const std::int64_t left_us = *deadline - place.clock.wall_us();
-    if (left_us <= 0) co_return deadline_passed(*deadline);
+    if (left_us <= 0) {
+      context->give_up();
+      co_return deadline_passed(*deadline);
+    }
     timer = place.deadlines.add(place.clock.steady_us() + left_us, [deadline, outcome, context] {
       context->give_up();
       outcome->set(deadline_passed(*deadline));

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from harness import Case, Failure, Programs, intent
 
-KINDS = "store note derive count say_much store derive break steps dawdle forget misattribute".split()
+KINDS = [(kind, 0) for kind in "store note derive count say_much store derive break steps dawdle forget misattribute "
+         "flaky".split()] + [("stuck", number) for number in range(3)]  # resumed, cancelled, terminated
 KEPT = 3  # rounds of retention: the third snapshot lets the first go
 # In the handler of the second `store`, whose execution is left unfinished.
 LEFT_BY = "artifact-before-rename:2"
@@ -69,7 +70,7 @@ class Driver:
     def __init__(self, programs, work, bug):
         self.programs, self.work, self.bug = programs, work, bug
         self.files = {"work": work / "work.ndjson", "keep": work / "keep.ndjson"}
-        self.write("work", [intent(kind, f"n{i}", 0, f"k{i}") for i, kind in enumerate(KINDS)])
+        self.write("work", [intent(kind, f"n{i}", number, f"k{i}") for i, (kind, number) in enumerate(KINDS)])
         # Each larger than a segment.
         self.write("keep", [intent("say_much", f"kept{i}", 3, f"kept{i}") for i in range(KEPT)])
         self.numbers = iter(range(1 << 30))

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 #include "symphainy/intent.h"
@@ -30,6 +31,7 @@ class HistoryCheck {
       if (operation.outcome == Outcome::acknowledged) check_acknowledged(operation);
       if (operation.outcome == Outcome::retired) check_retired(operation);
     }
+    for (const ActSeen& act : evidence_.acts) check_act(act);
     check_refused();
     check_ledger();
     check_steps();
@@ -52,6 +54,7 @@ class HistoryCheck {
   void check_answer(const ClientOperation& operation, const ExecutionFact& execution);
   void check_body(const ClientOperation& operation, const ExecutionFact& execution);
   void check_retired(const ClientOperation& operation);
+  void check_act(const ActSeen& act);
   void check_refused();
   void check_ledger();
   void check_ledger_entry(const LedgerEntry& entry);
@@ -129,6 +132,11 @@ void HistoryCheck::check_acknowledged(const ClientOperation& operation) {
 void HistoryCheck::check_answer(const ClientOperation& operation, const ExecutionFact& execution) {
   const auto& row = execution.row;
   const std::string who = fmt::format("{}, execution {}", named(operation), row.execution_id);
+  if (operation.status == "parked") {
+    if (execution.course.parked_at().contains(operation.position)) return;
+    return broken("I1", fmt::format("{}: acknowledged as parked at {}, and in the log it was not parked there", who,
+                                    operation.position));
+  }
   if (row.ended_position == 0) {
     return broken("I1", fmt::format("{}: acknowledged as {}, but in the log it has not ended", who, operation.status));
   }
@@ -180,6 +188,26 @@ void HistoryCheck::check_retired(const ClientOperation& operation) {
   broken("I1", named(operation) + ": answered that its history is retired, but no such execution has ended");
 }
 
+// What was done to an execution is on the record, and did what it says.
+void HistoryCheck::check_act(const ActSeen& act) {
+  const std::string who = fmt::format("somebody heard that {} of execution {} was done", act.action, act.execution_id);
+  const auto found = facts_.executions.find(act.execution_id);
+  if (found == facts_.executions.end() || found->second.row.tenant != act.tenant) {
+    return broken("I1", who + ", but the log does not have the execution");
+  }
+  const auto& [row, course] = std::tie(found->second.row, found->second.course);
+  const bool is_recorded = act.action == "cancel"   ? course.was_cancelled()
+                           : act.action == "resume" ? course.was_resumed()
+                                                    : row.ended_position != 0;
+  if (!is_recorded) return broken("I1", who + ", but the log does not say so");
+  if (act.status == "running") return;
+  if (act.status == "parked") {
+    if (!course.parked_at().contains(act.position)) broken("I1", who + ", and that it was parked, but not where");
+  } else if (row.status != act.status) {
+    broken("I14", fmt::format("{}, and that it is {}, but in the log it is {}", who, act.status, row.status));
+  }
+}
+
 // I2: what was refused is absent, unless somebody else submitted the same.
 void HistoryCheck::check_refused() {
   std::set<std::pair<std::string, std::string>> perhaps;
@@ -220,21 +248,23 @@ void HistoryCheck::check_ledger() {
   }
 }
 
-// I5: a step that is recorded does not run again, and when one runs, what the attempt did before it is recorded.
+// I5: a step that is recorded does not run again, unless it failed and so did its attempt, or somebody resumed it; and
+// when one runs, what the attempt did before it is recorded.
 void HistoryCheck::check_steps() {
   std::map<std::pair<std::string, std::uint32_t>, std::string> last;
   for (const LedgerEntry& entry : evidence_.ledger) {
     const auto execution = facts_.executions.find(entry.execution_id);
     if (entry.step.empty() || execution == facts_.executions.end()) continue;
-    const auto& steps = execution->second.steps;
-    const auto recorded = steps.find(entry.step);
-    if (recorded != steps.end() && recorded->second.attempt < entry.attempt) {
-      broken("I5",
-             fmt::format("attempt {} of execution {} ran step {}, which attempt {} had recorded at {}", entry.attempt,
-                         entry.execution_id, entry.step, recorded->second.attempt, recorded->second.position));
+    const ExecutionCourse& course = execution->second.course;
+    for (const StepFact& recorded : course.step(entry.step)) {
+      if (recorded.attempt >= entry.attempt || course.may_run_again(recorded, entry.attempt)) continue;
+      broken("I5", fmt::format("attempt {} of execution {} ran step {}, which attempt {} had recorded at {}",
+                               entry.attempt, entry.execution_id, entry.step, recorded.attempt, recorded.position));
     }
     std::string& before = last[{entry.execution_id, entry.attempt}];
-    if (!before.empty() && before != entry.step && !steps.contains(before)) {
+    const bool recorded = std::ranges::any_of(course.step(before),
+                                              [&entry](const StepFact& step) { return step.attempt == entry.attempt; });
+    if (!before.empty() && before != entry.step && !recorded) {
       broken("I5", fmt::format("attempt {} of execution {} ran step {}, but the log has nothing of step {} before it",
                                entry.attempt, entry.execution_id, entry.step, before));
     }
@@ -257,7 +287,7 @@ void HistoryCheck::check_ledger_entry(const LedgerEntry& entry) {
 
 void HistoryCheck::check_ended() {
   for (const auto& [id, execution] : facts_.executions) {
-    if (execution.row.ended_position == 0) {
+    if (execution.row.ended_position == 0 && !execution.course.is_parked()) {
       broken("I14", fmt::format("execution {} (accepted at {}) has not ended, and everything was resumed and drained",
                                 id, execution.row.accepted_position));
     }

@@ -47,6 +47,15 @@ struct ClientOperation {
   std::vector<std::string> event_ids;
 };
 
+/// What somebody was told of having acted on an execution: that it was done, durably.
+struct ActSeen {
+  std::string tenant;
+  std::string execution_id;
+  std::string action;  ///< "cancel", "terminate", "resume"
+  std::string status;  ///< of the execution then
+  std::uint64_t position = 0;
+};
+
 /// What a handler noted outside the runtime when it ran, before any other effect.
 struct LedgerEntry {
   std::string execution_id;
@@ -64,6 +73,7 @@ struct LogEnd {
 
 struct Evidence {
   std::vector<ClientOperation> history;
+  std::vector<ActSeen> acts;
   std::vector<LedgerEntry> ledger;
   std::set<std::string> noting_types;  ///< intent types whose handlers note every run in the ledger
   /// Opened after what is checked; when faults_stopped, its recovery() tells what the close left.

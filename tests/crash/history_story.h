@@ -64,6 +64,7 @@ class Story {
   };
   std::vector<Batch> batches;
   std::vector<ClientOperation> history;
+  std::vector<ActSeen> acts;
   std::vector<LedgerEntry> ledger;
   std::map<StreamName, std::vector<std::string>> streams;
   std::vector<LogEnd> ends_seen;
@@ -298,6 +299,7 @@ inline std::vector<Violation> Story::violations() {
   ToldLog log(contents);
   if (change_recovery) change_recovery(log.told);
   return check_history({.history = history,
+                        .acts = acts,
                         .ledger = ledger,
                         .noting_types = {"noting"},
                         .log = &log,

@@ -41,6 +41,11 @@ void for_each(const Json& payload, std::string_view list,
   }
 }
 
+const std::map<RecordType, const char*> kEnds = {{RecordType::execution_completed, "completed"},
+                                                 {RecordType::execution_failed, "failed"},
+                                                 {RecordType::execution_cancelled, "cancelled"},
+                                                 {RecordType::execution_terminated, "terminated"}};
+
 bool is_part_of_a_commit(RecordType type) {
   return type >= RecordType::artifacts_handled && type <= RecordType::events_queued;
 }
@@ -81,7 +86,7 @@ class Reading {
   void read_accepted(const LogRecord& record, const Json& payload);
   void read_rejected(const LogRecord& record, const Json& payload);
   void read_of_execution(ExecutionFact& execution, const LogRecord& record, const Json& payload);
-  void read_step(ExecutionFact& execution, const LogRecord& record, const Json& payload);
+  void read_outcome(ExecutionFact& execution, const LogRecord& record, const Json& payload);
   void read_started(ExecutionFact& execution, const LogRecord& record, const Json& payload);
   void read_commit(ExecutionFact& execution, const LogRecord& record, const Json& payload);
   void read_references(ExecutionFact& execution, const LogRecord& record, const Json& payload);
@@ -198,38 +203,34 @@ void Reading::read_of_execution(ExecutionFact& execution, const LogRecord& recor
   const auto type = static_cast<RecordType>(record.type);
   if (record.tenant != execution.row.tenant) broken("I2", place(record) + ": under tenant " + record.tenant);
   if (type == RecordType::execution_created) return;
+  for (const Violation& violation : execution.course.follow(record, payload)) {
+    broken(violation.invariant, place(record) + ": " + violation.what);
+  }
   if (type == RecordType::execution_started) return read_started(execution, record, payload);
   if (record.attempt != execution.row.attempt) {
     broken("I6", fmt::format("{}: attempt {} was granted last", place(record), execution.row.attempt));
   }
-  if (type == RecordType::context_observed) return;
-  if (type == RecordType::step_completed || type == RecordType::step_failed)
-    return read_step(execution, record, payload);
   if (is_part_of_a_commit(type)) return read_commit(execution, record, payload);
-  if (type == RecordType::execution_parked) {
-    execution.row.status = "parked";
-    execution.row.error_code = text(payload.find("error"), "code");
-    execution.row.error_message = text(payload.find("error"), "message");
-    return;
-  }
-  execution.row.ended_us = record.time_us;
-  execution.row.ended_position = record.position;
-  execution.row.status = type == RecordType::execution_completed ? "completed" : "failed";
-  if (type == RecordType::execution_completed) {
-    execution.value_sha256 = base::sha256(dumped(payload, "result")).hex();
-  } else {
-    execution.row.error_code = text(payload.find("error"), "code");
-    execution.row.error_message = text(payload.find("error"), "message");
-  }
+  read_outcome(execution, record, payload);
 }
 
-// I5.
-void Reading::read_step(ExecutionFact& execution, const LogRecord& record, const Json& payload) {
-  const auto [first, fresh] =
-      execution.steps.try_emplace(text(payload, "key"), StepFact{record.attempt, record.position});
-  if (fresh) return;
-  broken("I5", fmt::format("{}: step {} was recorded before, at {} by attempt {}", place(record), first->first,
-                           first->second.position, first->second.attempt));
+// What became of it, as far as its row tells.
+void Reading::read_outcome(ExecutionFact& execution, const LogRecord& record, const Json& payload) {
+  const auto type = static_cast<RecordType>(record.type);
+  const auto ended = kEnds.find(type);
+  if (ended != kEnds.end()) {
+    execution.row.ended_us = record.time_us;
+    execution.row.ended_position = record.position;
+    execution.row.status = ended->second;
+  }
+  if (type == RecordType::execution_completed) {
+    execution.value_sha256 = base::sha256(dumped(payload, "result")).hex();
+    return;
+  }
+  if (type == RecordType::execution_parked) execution.row.status = "parked";
+  if (ended == kEnds.end() && type != RecordType::execution_parked && type != RecordType::attempt_failed) return;
+  execution.row.error_code = text(payload.find("error"), "code");
+  execution.row.error_message = text(payload.find("error"), "message");
 }
 
 void Reading::read_started(ExecutionFact& execution, const LogRecord& record, const Json& payload) {

@@ -11,17 +11,12 @@
 #include <utility>
 #include <vector>
 
+#include "crash/execution_course.h"
 #include "public_works/abstractions/event_log.h"
 #include "public_works/abstractions/event_publisher.h"
 #include "public_works/abstractions/state_store.h"
 
 namespace symphainy::tests {
-
-/// An invariant of ARCHITECTURE.md that does not hold, and where that shows.
-struct Violation {
-  std::string invariant;  ///< "I1"
-  std::string what;
-};
 
 struct ArtifactFact {
   std::string name;
@@ -35,12 +30,6 @@ struct EventFact {
   std::string data;  ///< canonical JSON; empty: none
 };
 
-/// A recorded outcome of a step.
-struct StepFact {
-  std::uint32_t attempt = 0;
-  std::uint64_t position = 0;
-};
-
 struct ExecutionFact {
   public_works::ExecutionRow row;
   std::string parameters;           ///< canonical JSON
@@ -49,7 +38,7 @@ struct ExecutionFact {
   std::string value_sha256;         ///< hex, of the result's canonical JSON; empty unless completed
   std::vector<ArtifactFact> artifacts;
   std::vector<std::string> event_ids;
-  std::map<std::string, StepFact> steps;  ///< by key
+  ExecutionCourse course;
 };
 
 struct LogFacts {

@@ -163,9 +163,52 @@ Task<Outcome> take_steps(const Ledger& ledger, Work work) {
   co_return HandlerResult{Json::object({{"because", charged.error().reason}, {"settled", *settled}})};
 }
 
+// A step whose function notes that it ran.
+Task<Result<Json>> noted_step(const Ledger& ledger, const Work& work, std::string name, Result<Json> answer) {
+  const StepFunction function = [&ledger, &work, key = name + "#1", answer](const StepRun&) {
+    return act(ledger, work.context, key, answer);
+  };
+  co_return co_await work.context.step(std::move(name), result_of(work), function);
+}
+
+Task<Outcome> settle(const Ledger& ledger, Work work) {
+  const auto settled = co_await noted_step(ledger, work, "settle", Json(work.name));
+  if (!settled) co_return std::unexpected(settled.error());
+  if (auto told = work.tell("order.settled", "orders"); !told) co_return std::unexpected(told.error());
+  co_return HandlerResult{Json::object({{"settled", *settled}})};
+}
+
+Result<Json> connection(bool is_there) {
+  if (is_there) return Json("connected");
+  return fail(ErrorCode::unavailable, "no connection, as it was asked for", "no_connection");
+}
+
+// Its first attempt fails. A kill may leave the step's failure without the attempt's: then the second one fails of it.
+Task<Outcome> flounder(const Ledger& ledger, Work work) {
+  const auto moved = co_await noted_step(ledger, work, "move", Json(work.name));
+  if (!moved) co_return std::unexpected(moved.error());
+  const auto connected = co_await noted_step(ledger, work, "connect", connection(work.context.attempt() > 1));
+  if (connected) co_return co_await settle(ledger, work);
+  const auto retreated = co_await noted_step(ledger, work, "retreat", Json(work.name));
+  co_return std::unexpected(retreated ? connected.error() : retreated.error());
+}
+
+// Is parked. What is to be resumed completes then, or when a kill came before; what is to be ended never does.
+Task<Outcome> get_stuck(const Ledger& ledger, Work work) {
+  const auto moved = co_await noted_step(ledger, work, "move", Json(work.name));
+  if (!moved) co_return std::unexpected(moved.error());
+  const bool may_connect = action_on_parked(work.number) == Action::resume && work.context.attempt() > 1;
+  const auto connected = co_await noted_step(ledger, work, "connect", connection(may_connect));
+  if (!connected) co_return std::unexpected(connected.error());
+  co_return co_await settle(ledger, work);
+}
+
 struct Kind {
-  Outcome (*run)(const Work&);  ///< nullptr: take_steps()
+  Outcome (*run)(const Work&);  ///< nullptr: it takes steps
   Effects effects;
+  Task<Outcome> (*take_steps)(const Ledger&, Work) = nullptr;
+  std::uint32_t attempts = 1;
+  OutOfAttempts out_of_attempts = OutOfAttempts::fail;
 };
 
 const std::map<std::string, Kind, std::less<>>& kinds() {
@@ -177,10 +220,19 @@ const std::map<std::string, Kind, std::less<>>& kinds() {
       {"torture.forget", {forget, Effects::external}},
       {"torture.break", {break_down, Effects::external}},
       {"torture.dawdle", {dawdle, Effects::external}},
-      {"torture.steps", {nullptr, Effects::external}},
+      {"torture.steps", {nullptr, Effects::external, take_steps}},
+      {"torture.flaky", {nullptr, Effects::external, flounder, 3}},
+      {"torture.stuck", {nullptr, Effects::external, get_stuck, 1, OutOfAttempts::park}},
       {"torture.say_much", {say_much, Effects::context_only}},
       {"torture.misattribute", {misattribute, Effects::external}}};
   return all;
+}
+
+IntentSupport support_of(const std::string& type, const Kind& kind, const Json& schema) {
+  IntentSupport support{type, schema, 1, kind.effects};
+  support.retry = {.max_tries = kind.attempts, .first_delay_us = 2'000, .max_delay_us = 5'000};
+  support.out_of_attempts = kind.out_of_attempts;
+  return support;
 }
 
 class TortureService final : public DomainService {
@@ -193,13 +245,13 @@ class TortureService final : public DomainService {
         "name": {"type": "string"}, "number": {"type": "integer", "minimum": 0, "maximum": 20}}})")
                             .value();
     std::vector<IntentSupport> supported;
-    for (const auto& [type, kind] : kinds()) supported.push_back({type, schema, 1, kind.effects});
+    for (const auto& [type, kind] : kinds()) supported.push_back(support_of(type, kind, schema));
     return supported;
   }
   Task<Result<HandlerResult>> handle_intent(const Intent& intent, ExecutionContext& context) override {
     const Kind& kind = kinds().find(intent.intent_type)->second;
     if (kind.effects == Effects::external) ledger_.note(context);
-    if (kind.run == nullptr) co_return co_await take_steps(ledger_, Work(intent, context));
+    if (kind.run == nullptr) co_return co_await kind.take_steps(ledger_, Work(intent, context));
     co_return kind.run(Work(intent, context));
   }
 
@@ -228,6 +280,11 @@ void Ledger::note(const ExecutionContext& context, const std::string& step) cons
                                .dump() +
                            "\n";
   CHECK(::write(descriptor_, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+}
+
+Action action_on_parked(std::int64_t number) {
+  static constexpr Action kActions[] = {Action::resume, Action::cancel, Action::terminate};
+  return kActions[number % 3];
 }
 
 std::shared_ptr<DomainService> make_torture_service(const Ledger& ledger) {

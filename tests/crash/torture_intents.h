@@ -3,11 +3,13 @@
 // depend on their parameters alone, so that two runs of the same work can be compared.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
 
 #include "symphainy/domain_service.h"
+#include "symphainy/runtime.h"
 
 namespace symphainy::tests {
 
@@ -27,6 +29,8 @@ class Ledger {
   int descriptor_;
 };
 
+/// What is done to an execution that is parked, by the `number` among its parameters.
+[[nodiscard]] Action action_on_parked(std::int64_t number);
 /// The ledger outlives the service.
 [[nodiscard]] std::shared_ptr<DomainService> make_torture_service(const Ledger& ledger);
 /// The intent types whose handlers note every run.

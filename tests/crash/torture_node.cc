@@ -17,6 +17,7 @@
 #include <functional>
 #include <list>
 #include <mutex>
+#include <optional>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -58,6 +59,33 @@ Json answer_to(const Json& op, const Result<ExecutionResult>& result) {
   return answer;
 }
 
+// Submits it; when it is parked, acts on it as its parameters say. `done` hears the outcome of that. Whoever cannot
+// learn that either hears that it was `parked`, and not that nothing happened.
+void submit_and_act(Runtime& runtime, const Json& intent, const Runtime::Done& done,
+                    std::optional<ExecutionResult> parked = std::nullopt) {
+  const auto is_refused = [](const Result<ExecutionResult>& result) {
+    return !result && next_step(result.error().code) != NextStep::stop;
+  };
+  runtime.submit_json(intent, [=, &runtime](Result<ExecutionResult> result) {
+    if (parked && is_refused(result)) return done(*parked);
+    if (!result || result->status != ExecutionStatus::parked) return done(std::move(result));
+    const std::int64_t number = intent.find("parameters")->find("number")->as_int64().value();
+    const ExecutionCommand command{.action = action_on_parked(number),
+                                   .tenant_id = result->tenant_id,
+                                   .execution_id = result->execution_id,
+                                   .actor = {"service", "torture"},
+                                   .reason = "it was parked",
+                                   .wait_for_end = true};
+    runtime.command(command, [=, &runtime, parked = *result](Result<ExecutionResult> acted) {
+      // Somebody acted first, or the process that did was killed before the next attempt.
+      const bool again = acted ? acted->status == ExecutionStatus::parked
+                               : acted.error().reason == "has_ended" || acted.error().reason == "not_parked";
+      if (again) return submit_and_act(runtime, intent, done, parked);
+      done(is_refused(acted) ? Result<ExecutionResult>(parked) : std::move(acted));
+    });
+  });
+}
+
 bool write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
@@ -89,12 +117,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void submit(const std::string& line) {
     auto request = Json::parse(line);
     CHECK(request && request->find("op") != nullptr && request->find("intent") != nullptr);
-    runtime_.submit_json(*request->find("intent"),
-                         [self = shared_from_this(), op = *request->find("op")](const Result<ExecutionResult>& result) {
-                           const std::lock_guard lock(self->writing_);
-                           // A client that has gone does not hear it.
-                           static_cast<void>(write_all(self->descriptor_, answer_to(op, result).dump() + "\n"));
-                         });
+    submit_and_act(runtime_, *request->find("intent"),
+                   [self = shared_from_this(), op = *request->find("op")](const Result<ExecutionResult>& result) {
+                     const std::lock_guard lock(self->writing_);
+                     // A client that has gone does not hear it.
+                     static_cast<void>(write_all(self->descriptor_, answer_to(op, result).dump() + "\n"));
+                   });
   }
 
   Runtime& runtime_;
@@ -160,7 +188,7 @@ void work(Runtime& runtime, const std::string& directory, const std::vector<std:
     const Json invoke = Json::object({{"client", "work"}, {"intent", intent}, {"op", op}, {"type", "invoke"}});
     CHECK(write_all(history, invoke.dump() + "\n"));
     std::atomic<bool> answered = false;
-    runtime.submit_json(intent, [&](const Result<ExecutionResult>& result) {
+    submit_and_act(runtime, intent, [&](const Result<ExecutionResult>& result) {
       CHECK(write_all(history, answer_to(op, result).dump() + "\n"));
       answered = true;
       answered.notify_one();

@@ -133,6 +133,26 @@ TEST_F(Attempts, AreNotMadeAgainWhenTheFirstIsTooOld) {
   EXPECT_THAT(attempts_.size(), AllOf(Ge(3U), Le(5U)));
 }
 
+TEST_F(Attempts, AreNotMadeAgainWhenTheDeadlineHadPassedBeforeTheHandlerBegan) {
+  for (const OutOfAttempts out : {OutOfAttempts::fail, OutOfAttempts::park}) {
+    IntentSupport kind = supporting({.max_tries = 3, .first_delay_us = kSecondUs}, out);
+    kind.intent_type = out == OutOfAttempts::park ? "parks" : "fails";
+    support(kind, 9);
+    Intent late = intent_for(kind.intent_type);
+    late.deadline_us = runtime_.clock.wall_us() + kSecondUs;
+    runtime_.log.hold();
+    const Heard heard = submit(std::move(late));
+    let_time_pass(2 * kSecondUs);
+    runtime_.log.release();
+    let_time_pass(10 * kSecondUs);
+    ASSERT_TRUE(heard->has_value());
+    EXPECT_EQ(result_of(heard).status, ExecutionStatus::failed);
+    EXPECT_EQ(result_of(heard).error->code, ErrorCode::deadline_exceeded);
+    EXPECT_EQ(runtime_.store.list_executions({}).value().front().attempt, 1U);
+  }
+  EXPECT_THAT(attempts_, SizeIs(0));
+}
+
 TEST_F(Attempts, WaitNoLongerForACommand) {
   support(supporting({.max_tries = 2, .first_delay_us = 3'600 * kSecondUs, .max_delay_us = 3'600 * kSecondUs}), 9);
   for (const Action action : {Action::cancel, Action::terminate}) {
@@ -156,6 +176,11 @@ TEST_F(Attempts, AreLeftToTheNextProcessWhenThisOneCloses) {
   runtime_.run();
   ASSERT_TRUE(heard->has_value());
   EXPECT_EQ(heard->value().error().reason, "closing");
+  EXPECT_EQ(heard->value().error().code, ErrorCode::unknown) << "it was accepted, so it is not refused";
+  const std::string id = runtime_.store.list_executions({}).value().front().execution_id;
+  const Heard late = runtime_.command({Action::cancel, "acme", id, {"user", "maria"}, "", false});
+  runtime_.run();
+  EXPECT_EQ(late->value().error().reason, "closing") << "it has not ended";
   ManualRuntime again(runtime_.copy_of_log(), 2);
   again.support("work", answering([](const Intent&, ExecutionContext& context) {
                   return HandlerResult{Json(context.attempt())};

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What somebody does to an execution: it is on the record, with who did it and why, before anybody hears of it.
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <string>
-#include <vector>
 
-#include "runtime/execution_history.h"
-#include "runtime/manual_runtime.h"
+#include "runtime/execution_commands_fixture.h"
 
 namespace symphainy::runtime {
 namespace {
@@ -14,75 +10,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-using Names = std::vector<std::string>;
-const Names kBegun = {"IntentAccepted", "ExecutionCreated", "ExecutionStarted"};
-
-// A handler that takes the steps "one" and "two", and stands still in "one" until the gate opens.
-struct Work {
-  Gate gate;
-  std::vector<std::string> effects;
-  bool saw_cancellation = false;
-
-  IntentHandler handler(bool swallow = false) {
-    return [this, swallow](const Intent&, ExecutionContext& context) { return take_steps(this, swallow, &context); };
-  }
-  static Task<Result<HandlerResult>> take_steps(Work* work, bool swallow, ExecutionContext* context) {
-    const StepFunction one = [work, context](const StepRun&) { return work->stand_still("one", context); };
-    const StepFunction two = [work](const StepRun&) { return work->note("two"); };
-    auto first = co_await context->step("one", Json(), one);
-    if (!first) co_return std::unexpected(first.error());
-    auto second = co_await context->step("two", Json(), two);
-    if (!second && !swallow) co_return std::unexpected(second.error());
-    if (auto put = context->put_state("done", Json(true)); !put) co_return std::unexpected(put.error());
-    co_return HandlerResult{Json(second ? "both" : second.error().reason)};
-  }
-  Task<Result<Json>> stand_still(std::string name, ExecutionContext* context) {
-    co_await gate;
-    saw_cancellation = context->is_cancelled();
-    co_return co_await note(std::move(name));
-  }
-  Task<Result<Json>> note(std::string name) {
-    effects.push_back(name);
-    co_return Json(name);
-  }
-};
-
-class ExecutionCommands : public ::testing::Test {
- protected:
-  ~ExecutionCommands() override {
-    work_.gate.open();
-    runtime_.run();
-  }
-  /// An execution in the middle of its first step.
-  void begin(bool swallow = false) {
-    runtime_.support("work", work_.handler(swallow));
-    heard_ = runtime_.submit(intent_for("work"));
-    runtime_.run();
-    ASSERT_TRUE(work_.gate.reached());
-    id_ = live().front()->row.execution_id;
-  }
-  std::vector<TrackedPtr> live() { return runtime_.decisions.live(); }
-  ExecutionCommand to(Action action, bool wait = false) const {
-    return {action, "acme", id_, {"user", "maria"}, "wrong file", wait};
-  }
-  Heard act(Action action, bool wait = false) {
-    Heard answer = runtime_.command(to(action, wait));
-    runtime_.run();
-    return answer;
-  }
-  static std::string reason_of(const Heard& heard) {
-    if (!heard->has_value()) return "not answered";
-    return (*heard)->has_value() ? "no error" : (*heard)->error().reason;
-  }
-  static ExecutionStatus status_of(const Heard& heard) { return heard->value().value().status; }
-  public_works::ExecutionRow row() { return runtime_.store.list_executions({}).value().front(); }
-
-  Work work_;
-  ManualRuntime runtime_;
-  Heard heard_;
-  std::string id_;
-};
 
 TEST_F(ExecutionCommands, CancellingIsHeardInAStepAndRefusesTheNext) {
   begin();
@@ -152,7 +79,7 @@ TEST_F(ExecutionCommands, WhoeverWaitsHearsTheEnd) {
 TEST_F(ExecutionCommands, ACancellationOutlivesTheProcess) {
   begin();
   (void)act(Action::cancel);
-  Work after;
+  GatedWork after;
   after.gate.open();
   ManualRuntime again(runtime_.copy_of_log(), 2);
   again.support("work", after.handler());
@@ -255,99 +182,16 @@ TEST_F(ExecutionCommands, ThatSayNotWhoActsAreRefused) {
   EXPECT_EQ(runtime_.batches(), 1U);
 }
 
-// --- what is parked
-
-// Fails until it is told not to, and is parked then.
-class Parked : public ExecutionCommands {
- protected:
-  void SetUp() override {
-    IntentSupport support{.intent_type = "work"};
-    support.out_of_attempts = OutOfAttempts::park;
-    runtime_.support(std::move(support), [this](const Intent&, ExecutionContext& context) { return run(&context); });
-    heard_ = runtime_.submit(intent_for("work"));
-    runtime_.run();
-    ASSERT_EQ(status_of(heard_), ExecutionStatus::parked);
-    id_ = heard_->value()->execution_id;
-  }
-  Task<Result<HandlerResult>> run(ExecutionContext* context) {
-    auto good = co_await context->step("good", Json(), [this](const StepRun&) { return work_.note("good"); });
-    if (!good) co_return std::unexpected(good.error());
-    auto bad = co_await context->step("bad", Json(), [this](const StepRun&) { return fail_or_not(); });
-    if (!bad) co_return std::unexpected(bad.error());
-    co_return HandlerResult{Json("at last")};
-  }
-  Task<Result<Json>> fail_or_not() {
-    work_.effects.emplace_back("bad");
-    if (fails_) co_return fail(ErrorCode::unavailable, "no connection", "no_connection");
-    co_return Json();
-  }
-  bool fails_ = true;
-};
-
-TEST_F(Parked, ItSaysWhyAndWaits) {
-  EXPECT_EQ(heard_->value()->error->reason, "no_connection");
-  EXPECT_EQ(row().status, "parked");
-  EXPECT_EQ(row().error_code, "no_connection");
-  EXPECT_EQ(live().size(), 1U);
-}
-
-TEST_F(Parked, ResumedItDoesAgainWhatFailedAndNothingElse) {
-  fails_ = false;
-  const Heard answer = act(Action::resume);
-  EXPECT_EQ(status_of(answer), ExecutionStatus::running) << "answered when that is durable";
-  EXPECT_EQ(row().status, "completed");
-  EXPECT_THAT(work_.effects, ElementsAre("good", "bad", "bad"));
-  EXPECT_THAT(runtime_.recorded(1).back(),
-              ElementsAre("StepCompleted", "ArtifactsHandled", "EventsQueued", "ExecutionCompleted"));
-  EXPECT_EQ(runtime_.last_payload(RecordType::execution_resumed).dump(),
-            R"({"actor":{"id":"maria","type":"user"},"reason":"wrong file"})");
-}
-
-TEST_F(Parked, ResumedInVainItIsParkedAgainAndTheOneWhoWaitsHearsIt) {
-  const Heard answer = act(Action::resume, true);
-  EXPECT_EQ(status_of(answer), ExecutionStatus::parked);
-  EXPECT_EQ(row().attempt, 2U);
-  fails_ = false;
-  EXPECT_EQ(status_of(act(Action::resume, true)), ExecutionStatus::completed);
-}
-
-TEST_F(Parked, WhatResumingBroughtOutlivesTheProcess) {
-  (void)act(Action::resume, true);
-  ManualRuntime again(runtime_.copy_of_log(), 2);
-  IntentSupport support{.intent_type = "work"};
-  support.out_of_attempts = OutOfAttempts::park;
-  again.support(std::move(support), [this](const Intent&, ExecutionContext& context) { return run(&context); });
-  fails_ = false;
-  work_.effects.clear();
-  const Heard answer = again.command(to(Action::resume, true));
-  again.run();
-  EXPECT_EQ(status_of(answer), ExecutionStatus::completed);
-  EXPECT_THAT(work_.effects, ElementsAre("bad"));
-}
-
-TEST_F(Parked, CancelledItsHandlerRunsOnceMoreAndHearsIt) {
-  fails_ = false;
-  const Heard answer = act(Action::cancel, true);
-  EXPECT_EQ(status_of(answer), ExecutionStatus::cancelled);
-  EXPECT_EQ(row().error_code, "no_connection") << "what it had failed of";
-  EXPECT_THAT(work_.effects, ElementsAre("good", "bad")) << "both are recorded: nothing runs again";
-}
-
-TEST_F(Parked, TerminatedItEndsAtOnceAlsoForADuplicate) {
-  const Heard answer = act(Action::terminate);
-  EXPECT_EQ(status_of(answer), ExecutionStatus::terminated);
-  EXPECT_EQ(row().status, "terminated");
-  EXPECT_THAT(live(), IsEmpty());
-  EXPECT_EQ(reason_of(act(Action::resume)), "has_ended");
-  EXPECT_THAT(work_.effects, ElementsAre("good", "bad"));
-}
-
-TEST_F(Parked, WhatNobodyHasGoneOnWithCanBeTerminated) {
-  ManualRuntime again(runtime_.copy_of_log(), 2);
-  const Heard answer = again.command(to(Action::terminate));
-  again.run();
-  EXPECT_EQ(status_of(answer), ExecutionStatus::terminated);
-  EXPECT_THAT(again.decisions.live(), IsEmpty());
+TEST_F(ExecutionCommands, WhoseOutcomeNobodyKnowsHaveNotEnded) {
+  begin();
+  runtime_.log.hold();
+  work_.gate.open();
+  runtime_.run();
+  runtime_.log.stop();
+  runtime_.run();
+  EXPECT_EQ(heard_->value().error().code, ErrorCode::unknown);
+  const Heard answer = act(Action::cancel);
+  EXPECT_EQ(answer->value().error().code, ErrorCode::unknown);
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ constexpr std::uint64_t kMostRetentionOperations = 60;
 constexpr std::int64_t kLongestLifeUs = 2'000'000;
 constexpr std::int64_t kVeryLongLifeUs = 200'000'000;
 constexpr std::int64_t kLongestQuietUs = 3'600'000'000;
+constexpr std::int64_t kLastActsUs = 5'000'000;
 constexpr std::int64_t kFirstOutageUs = 300'000;
 constexpr std::int64_t kLongestOutageUs = 200'000;
 constexpr std::int64_t kVeryLongOutageUs = 100'000'000;  // longer than the runtime waits for most things
@@ -192,7 +193,7 @@ class World {
   }
 
   // Nothing when a fault ended it already.
-  std::unique_ptr<SimulatedNode> open_node() {
+  std::unique_ptr<SimulatedNode> open_node(bool in_peace = false) {
     auto node = SimulatedNode::open(simulator_, files_, executors_, projections_, snapshots_,
                                     {.state_store = [this] { return state_store_is_out_; },
                                      .disk_is_full = [this] { return is_full_; },
@@ -201,13 +202,13 @@ class World {
     if (node) {
       ++report_.counts["opened"];
       if ((*node)->began_with_a_snapshot()) ++report_.counts["began_with_a_snapshot"];
-      auto registered = workload_.register_handlers((*node)->runtime());
+      const auto registered = workload_.register_handlers((*node)->runtime(), in_peace);
+      if (registered && !*registered) ++report_.counts["handler_missing"];
       const auto resumed = registered ? (*node)->runtime().resume() : std::unexpected(registered.error());
       if (resumed) {
         report_.counts["resumed"] += *resumed;
         return *std::move(node);
       }
-      registered = std::unexpected(resumed.error());
       why_not_open_ = resumed.error();
       return nullptr;
     }
@@ -262,6 +263,7 @@ class World {
     if (!log) return violation("I1", "the log does not open: " + log.error().message);
     tests::Evidence evidence;
     evidence.history = workload_.history();
+    evidence.acts = workload_.acts();
     evidence.ledger = workload_.ledger();
     evidence.noting_types = Workload::noting_types();
     evidence.log = log->get();
@@ -287,13 +289,15 @@ class World {
   void live_in_peace() {
     faults_ = {};
     faults_.ends_well = true;
-    auto node = open_node();
+    auto node = open_node(true);
     if (!node) return violation("I1", "without faults the store does not open: " + why_not_open_.message);
     workload_.go_on(node->runtime());
     retention_.start(node->log(), node->state());
     const std::int64_t until_us = simulator_.clock().steady_us() + kLongestQuietUs;
     simulator_.run_until([&] { return workload_.is_done() || simulator_.clock().steady_us() > until_us; });
     if (!workload_.is_done()) violation("I14", "clients still wait for answers an hour after the faults stopped");
+    // What operators brought about last, and nobody waits for, ends too, or is parked.
+    simulator_.run_until_time(simulator_.clock().steady_us() + kLastActsUs);
     retention_.stop();
     if (const auto closed = node->runtime().close(); !closed)
       violation("I14", "without faults the node does not close: " + closed.error().message);
@@ -308,6 +312,7 @@ class World {
     if (!log) return violation("I1", "the log does not open: " + log.error().message);
     tests::Evidence evidence;
     evidence.history = workload_.history();
+    evidence.acts = workload_.acts();
     evidence.ledger = workload_.ledger();
     evidence.noting_types = Workload::noting_types();
     evidence.log = log->get();
@@ -319,6 +324,20 @@ class World {
     evidence.ends_seen = ends_seen_;
     evidence.faults_stopped = true;
     report(tests::check_history(evidence));
+    count_executions(*log->get());
+  }
+
+  void count_executions(const public_works::EventLog& log) {
+    std::vector<tests::Violation> told_already;
+    const tests::LogFacts facts = tests::read_log(log, UINT64_MAX, told_already);
+    for (const auto& [id, execution] : facts.executions) {
+      if (execution.course.was_retried()) ++report_.counts["executions_retried"];
+      if (execution.course.was_resumed()) ++report_.counts["executions_resumed"];
+      report_.counts["executions_parked"] += execution.course.parked_at().empty() ? 0 : 1;
+      for (const std::string status : {"cancelled", "terminated"}) {
+        if (execution.row.status == status) ++report_.counts["executions_" + status];
+      }
+    }
   }
 
   std::map<public_works::StreamName, std::vector<std::string>> streams() {

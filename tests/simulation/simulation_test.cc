@@ -22,12 +22,15 @@ TEST(Simulation, TwoHundredSeedsKeepEveryInvariantAndMeetEveryFault) {
   EXPECT_GT(counts["completed"], kSeeds * 10) << "too little was done to say anything";
   EXPECT_GT(counts["events"], kSeeds * 10);
   for (const char* fault :
-       {"clock_jumped", "disk_full", "machine_failed", "machine_failed_closed", "name_error", "no_space", "not_opened",
-        "power_off_in_operation", "power_off_in_retention", "process_killed", "publisher_down", "retention_error",
-        "stalled", "state_store_busy", "sync_error", "write_error"}) {
+       {"clock_jumped", "disk_full", "handler_missing", "machine_failed", "machine_failed_closed", "name_error",
+        "no_space", "not_opened", "power_off_in_operation", "power_off_in_retention", "process_killed",
+        "publisher_down", "retention_error", "stalled", "state_store_busy", "sync_error", "write_error"}) {
     EXPECT_GE(counts[fault], 5U) << fault;
   }
   EXPECT_GE(counts["resumed"], 20U) << "executions that an earlier process left";
+  for (const char* done : {"retried", "resumed", "cancelled", "terminated", "parked"}) {
+    EXPECT_GE(counts[std::string("executions_") + done], kSeeds / 2) << done;
+  }
   EXPECT_GE(counts["segments_retired"], kSeeds) << "the log's beginning was hardly ever given up";
   for (const char* kept :
        {"answer_retired", "began_with_a_snapshot", "segments_archived", "snapshot_damaged", "snapshots"}) {

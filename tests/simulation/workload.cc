@@ -5,6 +5,7 @@
 #include <array>
 #include <coroutine>
 #include <fmt/format.h>
+#include <iterator>
 #include <stdexcept>
 
 #include "base/digest.h"
@@ -24,6 +25,8 @@ constexpr std::int64_t kLongestThinkUs = 30'000;
 constexpr std::uint64_t kSlowUs = 60'000;
 constexpr std::uint64_t kVerySlowUs = 1'500'000;  // others fill segments meanwhile
 constexpr std::size_t kLargeBytes = 20'000;       // too large for the log
+
+const std::set<std::string> kSteppingTypes = {"steps", "flaky", "stuck"};
 
 /// co_await sleep: the handler goes on later.
 struct Sleep {
@@ -46,6 +49,13 @@ std::uint64_t number(const Intent& intent, std::string_view name) {
   return value == nullptr ? 0 : value->as_uint64().value_or(0);
 }
 
+// How often a step fails, of eight times that it runs.
+std::uint64_t fails_in_eight(const std::string& intent_type, const std::string& step) {
+  if (step == "move") return 0;
+  if (intent_type == "stuck") return 7;
+  return intent_type == "flaky" || step == "charge" ? 4 : 0;
+}
+
 Outcome outcome_of(const Error& error) {
   const bool open = error.code == ErrorCode::unknown || error.code == ErrorCode::stopped;
   return open ? Outcome::unknown : Outcome::refused;
@@ -55,7 +65,11 @@ Outcome outcome_of(const Error& error) {
 
 Workload::Workload(Simulator& simulator, public_works::Executor& handlers, public_works::Executor& clients,
                    std::function<bool()> is_dead)
-    : simulator_(simulator), handlers_(handlers), clients_executor_(clients), is_dead_(std::move(is_dead)) {
+    : simulator_(simulator),
+      handlers_(handlers),
+      clients_executor_(clients),
+      is_dead_(std::move(is_dead)),
+      operators_(simulator, clients, is_dead_) {
   for (std::size_t i = 0; i < kClients; ++i) {
     clients_.push_back({.name = fmt::format("client-{}", i),
                         .tenant = i % 3 == 2 ? "globex" : "acme",
@@ -71,11 +85,13 @@ void Workload::go_on(Runtime& runtime) {
   runtime_ = &runtime;
   ++generation_;
   for (Client& client : clients_) come_back_later(client);
+  operators_.go_on(runtime);
 }
 
 void Workload::runtime_is_gone() {
   runtime_ = nullptr;
   ++generation_;
+  operators_.runtime_is_gone();
   for (Client& client : clients_) {
     if (std::exchange(client.waits, false)) history_.push_back(operation(client));
   }
@@ -123,8 +139,9 @@ Intent Workload::new_intent(Client& client) {
       return again;
     }
   }
-  static constexpr std::array<const char*, 9> kTypes = {"note",  "note", "count",  "derive",     "derive",
-                                                        "large", "slow", "faulty", "unsupported"};
+  static constexpr std::array<const char*, 14> kTypes = {"note",  "note",  "count",  "derive",      "derive",
+                                                         "large", "slow",  "faulty", "unsupported", "steps",
+                                                         "flaky", "flaky", "stuck",  "stuck"};
   Json parameters = Json::object({{"key", fmt::format("k{}", simulator_.below(5))}});
   parameters["events"] = simulator_.below(4);
   const auto& known = references_[simulator_.one_in(15) ? "acme" : client.tenant];
@@ -169,6 +186,7 @@ void Workload::heard(Client& client, std::uint64_t generation, Result<ExecutionR
     operation.position = result->position;
     if (result->status == ExecutionStatus::completed) operation.value_sha256 = base::sha256(result->value.dump()).hex();
     for (const PublishedEvent& event : result->events) operation.event_ids.push_back(event.event_id);
+    if (result->status == ExecutionStatus::parked) operators_.hear_of_parked(client.tenant, result->execution_id);
     for (const Reference& reference : result->references) references_[client.tenant].push_back(reference.reference_id);
     client.pending.reset();
   } else if (result.error().reason == public_works::kHistoryRetired) {
@@ -187,37 +205,83 @@ void Workload::heard(Client& client, std::uint64_t generation, Result<ExecutionR
 // ---------------------------------------------------------------------------------------------------------
 
 std::set<std::string> Workload::noting_types() {
-  return {"count", "derive", "large", "slow", "faulty"};
+  return {"count", "derive", "large", "slow", "faulty", "steps", "flaky", "stuck"};
 }
 
-Result<void> Workload::register_handlers(Runtime& runtime) {
+Result<bool> Workload::register_handlers(Runtime& runtime, bool every) {
   const Json schema = Json::parse(R"({"type": "object", "properties": {"key": {"type": "string"}}})").value();
   std::set<std::string> types = noting_types();
   types.insert("note");
+  const bool lacks_one = !every && simulator_.one_in(6);
+  if (lacks_one) types.erase(std::next(types.begin(), static_cast<std::ptrdiff_t>(simulator_.below(types.size()))));
   for (const std::string& type : types) {
-    const Effects effects = type == "note" ? Effects::context_only : Effects::external;
+    IntentSupport support{type, schema, 1, type == "note" ? Effects::context_only : Effects::external};
+    if (type == "flaky") support.retry = {.max_tries = 3, .first_delay_us = 10'000, .max_delay_us = 60'000};
+    if (type == "stuck") {
+      support.retry = {.max_tries = 2, .first_delay_us = 5'000, .non_retryable = {"no_luck"}};
+      support.out_of_attempts = OutOfAttempts::park;
+    }
     TRY(runtime.register_intent(
-        {type, schema, 1, effects}, "simulation", type,
+        std::move(support), "simulation", type,
         [this](const Intent& intent, ExecutionContext& context) { return handle(intent, context); }));
   }
-  return {};
+  return !lacks_one;
 }
 
 Task<Result<HandlerResult>> Workload::handle(const Intent& intent, ExecutionContext& context) {
   // One that may only touch its context runs before its acceptance is durable, and leaves no trace outside.
-  if (!is_dead_() && intent.intent_type != "note") {
-    ledger_.push_back({.execution_id = context.execution_id(),
-                       .tenant = intent.tenant_id,
-                       .idempotency_key = intent.idempotency_key.value_or(""),
-                       .attempt = context.attempt()});
-  }
+  if (intent.intent_type != "note") note(context);
+  operators_.hear_of(intent.tenant_id, context.execution_id());
   if (intent.intent_type == "slow") {
     const auto duration = static_cast<std::int64_t>(simulator_.below(simulator_.one_in(3) ? kVerySlowUs : kSlowUs));
     co_await Sleep{handlers_, simulator_.clock().steady_us() + duration};
   }
+  if (kSteppingTypes.contains(intent.intent_type)) {
+    auto taken = co_await take_steps(intent, context);
+    operators_.hear_of(intent.tenant_id, context.execution_id());
+    if (!taken) co_return std::unexpected(taken.error());
+  }
   auto value = act(intent, context);
   if (!value) co_return std::unexpected(value.error());
   co_return HandlerResult{*std::move(value)};
+}
+
+void Workload::note(const ExecutionContext& context, std::string step) {
+  if (is_dead_()) return;
+  const Intent& intent = context.intent();
+  ledger_.push_back({.execution_id = context.execution_id(),
+                     .tenant = intent.tenant_id,
+                     .idempotency_key = intent.idempotency_key.value_or(""),
+                     .attempt = context.attempt(),
+                     .step = std::move(step)});
+}
+
+// Of some it ignores that they failed, as some do, also when it is cancelled.
+Task<Result<Json>> Workload::take_steps(const Intent& intent, ExecutionContext& context) {
+  const RetryPolicy twice{.max_tries = 2, .first_delay_us = 2'000, .max_delay_us = 2'000};
+  const bool cares = context.random() % 4 != 0;
+  std::int64_t before_us = 0;
+  for (const std::string name : {"move", "charge", "move", "settle"}) {
+    const std::string key = fmt::format("{}#{}", name, name == "move" && before_us > 0 ? 2 : 1);
+    const std::uint64_t fails = fails_in_eight(intent.intent_type, name);
+    before_us = context.now_us();
+    const auto done = co_await context.step(
+        name, Json(intent.intent_id),
+        [this, &context, key, fails](const StepRun&) { return run_step(key, context, fails); }, twice);
+    if (!done && cares) co_return std::unexpected(done.error());
+  }
+  co_return Json();
+}
+
+Task<Result<Json>> Workload::run_step(std::string key, const ExecutionContext& context, std::uint64_t eighths) {
+  note(context, key);
+  if (simulator_.one_in(3)) {
+    const auto duration = static_cast<std::int64_t>(simulator_.below(kSlowUs));
+    co_await Sleep{handlers_, simulator_.clock().steady_us() + duration};
+  }
+  if (simulator_.below(8) >= eighths) co_return Json(key);
+  if (simulator_.one_in(12)) co_return fail(ErrorCode::failed, "it did not work", "no_luck");
+  co_return fail(ErrorCode::unavailable, "nobody answers", "no_connection");
 }
 
 Result<Json> Workload::act(const Intent& intent, ExecutionContext& context) {

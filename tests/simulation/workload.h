@@ -14,6 +14,7 @@
 #include "symphainy/runtime.h"
 
 #include "crash/history_checker.h"
+#include "simulation/operators.h"
 #include "simulation/simulator.h"
 
 namespace symphainy::simulation {
@@ -25,7 +26,8 @@ class Workload {
   Workload(Simulator& simulator, public_works::Executor& handlers, public_works::Executor& clients,
            std::function<bool()> is_dead);
 
-  [[nodiscard]] Result<void> register_handlers(Runtime& runtime);
+  /// Not `every` one: now and then a process lacks one. Whether it has them all.
+  [[nodiscard]] Result<bool> register_handlers(Runtime& runtime, bool every);
   /// Clients go on with this runtime, from time to time, until they have nothing left to ask.
   void go_on(Runtime& runtime);
   /// The runtime is gone: nothing that it still says counts, and what was under way is unknown.
@@ -33,6 +35,7 @@ class Workload {
   [[nodiscard]] bool is_done() const;
 
   [[nodiscard]] const std::vector<tests::ClientOperation>& history() const noexcept { return history_; }
+  [[nodiscard]] const std::vector<tests::ActSeen>& acts() const noexcept { return operators_.acts(); }
   [[nodiscard]] const std::vector<tests::LedgerEntry>& ledger() const noexcept { return ledger_; }
   [[nodiscard]] static std::set<std::string> noting_types();
 
@@ -52,12 +55,16 @@ class Workload {
   [[nodiscard]] tests::ClientOperation operation(const Client& client) const;
   void come_back_later(Client& client);
   [[nodiscard]] Task<Result<HandlerResult>> handle(const Intent& intent, ExecutionContext& context);
+  void note(const ExecutionContext& context, std::string step = "");
+  [[nodiscard]] Task<Result<Json>> take_steps(const Intent& intent, ExecutionContext& context);
+  [[nodiscard]] Task<Result<Json>> run_step(std::string key, const ExecutionContext& context, std::uint64_t eighths);
   [[nodiscard]] Result<Json> act(const Intent& intent, ExecutionContext& context);
 
   Simulator& simulator_;
   public_works::Executor& handlers_;
   public_works::Executor& clients_executor_;
   const std::function<bool()> is_dead_;
+  Operators operators_;
   Runtime* runtime_ = nullptr;
   std::uint64_t generation_ = 0;  // of the runtime
   std::vector<Client> clients_;

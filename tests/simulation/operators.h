@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Those who cancel, terminate and resume executions in a simulation: any of those that ran, at any time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "symphainy/runtime.h"
+
+#include "crash/history_checker.h"
+#include "simulation/simulator.h"
+
+namespace symphainy::simulation {
+
+class Operators {
+ public:
+  /// `executor` is where they act. While the process is dead, what it still seems to answer does not count.
+  Operators(Simulator& simulator, public_works::Executor& executor, std::function<bool()> is_dead)
+      : simulator_(simulator), executor_(executor), is_dead_(std::move(is_dead)) {}
+
+  void go_on(Runtime& runtime);
+  void runtime_is_gone();
+  /// An execution runs; perhaps somebody will act on it.
+  void hear_of(const std::string& tenant, const std::string& execution_id);
+  /// One is parked; more likely so.
+  void hear_of_parked(const std::string& tenant, const std::string& execution_id);
+
+  /// What they were told was done.
+  [[nodiscard]] const std::vector<tests::ActSeen>& acts() const noexcept { return acts_; }
+
+ private:
+  struct Known {
+    std::string tenant;
+    std::string execution_id;
+  };
+  void act_later(Known known);
+  void act(const Known& known, std::uint64_t generation);
+  void heard(const ExecutionCommand& command, std::uint64_t generation, const Result<ExecutionResult>& result);
+
+  Simulator& simulator_;
+  public_works::Executor& executor_;
+  const std::function<bool()> is_dead_;
+  Runtime* runtime_ = nullptr;
+  std::uint64_t generation_ = 0;  // of the runtime
+  std::vector<Known> known_;
+  std::vector<tests::ActSeen> acts_;
+};
+
+}  // namespace symphainy::simulation
