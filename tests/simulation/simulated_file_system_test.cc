@@ -296,6 +296,34 @@ TEST(SegmentLogOnAFailingDisk, ASegmentWhoseNameWasNotSyncedIsNotLostByThoseWhoG
   }
 }
 
+// What the sync that failed left is read as the newest head, and only the one before is on the disk: that must not be
+// overwritten first.
+TEST(SegmentLogOnAFailingDisk, AHeadWhoseSyncFailedIsNotTheOnlyOneWhenTheNextProcessDies) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    Disk disk(seed);
+    const auto is_of_head = [](const DiskOperation& operation, DiskOperation::Kind kind) {
+      return operation.kind == kind && operation.path.ends_with("/head");
+    };
+    disk.decide = [&](const DiskOperation& operation) {
+      return is_of_head(operation, DiskOperation::Kind::sync_data) ? DiskFault::io_error : DiskFault::none;
+    };
+    ASSERT_FALSE(open_log(disk));
+    disk.simulator.drop_all_work();
+    disk.files.restart(false);
+    std::uint64_t left = 1 + seed % 2;  // writes of the head
+    disk.decide = [&](const DiskOperation& operation) {
+      const bool dies = is_of_head(operation, DiskOperation::Kind::write) && --left == 0;
+      return dies ? DiskFault::power_off : DiskFault::none;
+    };
+    if (const auto survived = open_log(disk)) disk.files.power_off();
+    disk.decide = nullptr;
+    disk.simulator.drop_all_work();
+    disk.files.restart(true);
+    const auto opened = open_log(disk);
+    ASSERT_TRUE(opened) << "seed " << seed << ": " << opened.error().message;
+  }
+}
+
 // --- the publisher on this disk
 // --------------------------------------------------------------------------------------------
 

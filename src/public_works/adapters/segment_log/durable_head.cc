@@ -117,7 +117,14 @@ Result<DurableHead> DurableHead::create(FileSystem& files, const std::string& di
 Result<DurableHead> DurableHead::open(FileSystem& files, const std::string& directory, const HeadSlot& current) {
   TRY(auto file, files.open(head_path(directory), OpenMode::read_write));
   TRY(const FileSlots slots, read_head_file(*file));
-  return DurableHead(std::move(file), current, slots.second_is_newer() ? 0 : kSlotSpacing);
+  const std::uint64_t newer = slots.second_is_newer() ? kSlotSpacing : 0;
+  // It may be known to the system's cache only, after a failed sync; the other one must not be overwritten before it is
+  // on the disk.
+  if (slots.newest()) {
+    TRY(file->write_at(newer, encode_head_slot(*slots.newest())));
+    TRY(file->sync_data());
+  }
+  return DurableHead(std::move(file), current, kSlotSpacing - newer);
 }
 
 const HeadSlot& DurableHead::advance(std::uint64_t position, const base::Digest& store_hash) {
