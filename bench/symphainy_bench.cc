@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `make bench` runs: executions per second at several depths, each beside the limit measured in the same run.
-// symphainy_bench [--json FILE] [--seconds S] [--only executions|steps|open-loop|log|long] [--millions N]
+// symphainy_bench [--json FILE] [--seconds S] [--only executions|steps|sagas|open-loop|log|long] [--millions N]
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -113,24 +113,27 @@ double measure_executions(Json& out, double seconds) {
   return most;
 }
 
-/// Executions of three durable steps each. One at a time waits for one sync after the other.
-bool measure_steps(Json& out, double seconds) {
-  fmt::print("{:>9} {:>18} {:>10} {:>10} {:>16} {:>6} {:>13}\n", "in flight", "3-step executions/s", "p50 us", "p99 us",
-             "4 fdatasyncs us", "ratio", "batches/sync");
+/// Executions of three durable steps each, or sagas whose third step fails, so that two are undone. One at a time waits
+/// for one sync after the other.
+bool measure_steps(Json& out, double seconds, bool saga) {
+  fmt::print("{:>9} {:>20} {:>10} {:>10} {:>16} {:>6} {:>13}\n", "in flight",
+             saga ? "sagas undone/s" : "3-step executions/s", "p50 us", "p99 us",
+             saga ? "8 fdatasyncs us" : "4 fdatasyncs us", "ratio", "batches/sync");
   for (const std::size_t in_flight : kInFlight) {
     const Json row = measured_alone({.data_directory = scratch("steps"),
                                      .in_flight = in_flight,
                                      .seconds = seconds,
                                      .stopped = {},
-                                     .steps = kSteps});
+                                     .steps = kSteps,
+                                     .saga = saga});
     if (row.is_null()) return false;
     const double syncs_us = number(row, "commits_per_execution") * number(row, "fdatasync_us");
     const double ratio = number(row, "p50_us") / syncs_us;
-    fmt::print("{:>9} {:>18.0f} {:>10.0f} {:>10.0f} {:>16.0f} {:>6.2f} {:>13.1f}\n", in_flight,
+    fmt::print("{:>9} {:>20.0f} {:>10.0f} {:>10.0f} {:>16.0f} {:>6.2f} {:>13.1f}\n", in_flight,
                number(row, "throughput"), number(row, "p50_us"), number(row, "p99_us"), syncs_us, ratio,
                number(row, "batches_per_group"));
     std::fflush(stdout);
-    const std::string name = fmt::format("steps_{}_in_flight", in_flight);
+    const std::string name = fmt::format("{}_{}_in_flight", saga ? "sagas" : "steps", in_flight);
     add(out, name, number(row, "throughput"), "executions/s", number(row, "limit"), number(row, "ratio"));
     add(out, name + "_p50", number(row, "p50_us"), "us", syncs_us, ratio);
   }
@@ -178,7 +181,7 @@ bool measure_long(Json& out, std::size_t millions) {
 
 struct Arguments {
   std::string json_file;
-  std::string only;  // executions, steps, log, open-loop or long; empty: all but long
+  std::string only;  // executions, steps, sagas, log, open-loop or long; empty: all but long
   double seconds = 5;
   std::size_t millions = 10;  // of executions, with --only long
 };
@@ -186,7 +189,8 @@ struct Arguments {
 bool run(const Arguments& arguments, Json& out) {
   const auto asked = [&](std::string_view what) { return arguments.only.empty() || arguments.only == what; };
   if (arguments.only == "long") return measure_long(out, arguments.millions);
-  if (asked("steps") && !measure_steps(out, arguments.seconds)) return false;
+  if (asked("steps") && !measure_steps(out, arguments.seconds, false)) return false;
+  if (asked("sagas") && !measure_steps(out, arguments.seconds, true)) return false;
   double most = 0;
   if (asked("executions") || asked("open-loop")) most = measure_executions(out, arguments.seconds);
   if (most == 0 && (asked("executions") || asked("open-loop"))) return false;

@@ -60,6 +60,24 @@ Task<Result<Json>> answer_step() {
   co_return Json::object({{"ok", true}});
 }
 
+Task<Result<Json>> fail_step() {
+  co_return fail(ErrorCode::failed, "it fails, so that the others are undone", "wanted");
+}
+
+Task<Result<void>> undo_step() {
+  co_return Result<void>();
+}
+
+Task<Result<HandlerResult>> bench_saga(std::size_t steps, ExecutionContext& context) {
+  for (std::size_t i = 0; i < steps; ++i) {
+    const bool last = i + 1 == steps;
+    const StepFunction does = [last](const StepRun&) { return last ? fail_step() : answer_step(); };
+    auto step = co_await context.undoable_step("step", Json(i), does, {[](const UndoRun&) { return undo_step(); }});
+    if (!step) co_return std::unexpected(step.error());
+  }
+  co_return fail(ErrorCode::internal, "the last step did not fail");
+}
+
 Task<Result<HandlerResult>> bench_handler(std::size_t steps, const Intent& intent, ExecutionContext& context) {
   for (std::size_t i = 0; i < steps; ++i) {
     auto step = co_await context.step("step", Json(i), [](const StepRun&) { return answer_step(); });
@@ -160,7 +178,7 @@ class LoadGenerator {
       if (latencies_.total() % kMillion == 0) seconds_at_millions_.push_back(microseconds_since(start_) / 1e6);
       if (!result)
         failure_ = result.error();
-      else if (result->error)
+      else if (result->status != wanted_)
         failure_ = result->error;
       all_ended_.notify_one();
     }
@@ -169,6 +187,7 @@ class LoadGenerator {
 
   Runtime& runtime_;
   const BenchmarkOptions& options_;
+  const ExecutionStatus wanted_ = options_.saga ? ExecutionStatus::compensated : ExecutionStatus::completed;
   std::counting_semaphore<kMaxInFlight> free_;
   SteadyClock::time_point start_;
   std::size_t submitted_ = 0;
@@ -242,8 +261,10 @@ Result<Json> run_benchmark(const BenchmarkOptions& options) {
   runtime_options.max_in_flight = options.rate > 0 ? kMaxInFlight : options.in_flight + 1;
   TRY(const auto runtime, Runtime::open(runtime_options));
   TRY(runtime->register_intent({.intent_type = "bench", .schema = Json::object({{"type", "object"}})}, "bench", "bench",
-                               [steps = options.steps](const Intent& intent, ExecutionContext& context) {
-                                 return bench_handler(steps, intent, context);
+                               [&options](const Intent& intent, ExecutionContext& context) {
+                                 const bool is_first = intent.parameters.find("source") == nullptr;
+                                 return options.saga && !is_first ? bench_saga(options.steps, context)
+                                                                  : bench_handler(options.steps, intent, context);
                                }));
   // Every measured execution derives its reference from this one's.
   TRY(const ExecutionResult first, runtime->execute(bench_intent(Json::object())));
@@ -271,7 +292,9 @@ Result<Json> run_benchmark(const BenchmarkOptions& options) {
   const double executions = static_cast<double>(latencies.total());
   const double bytes = static_cast<double>(after.bytes - before.bytes) / executions;
   const double groups = static_cast<double>(std::max<std::uint64_t>(after.groups - before.groups, 1));
-  const double commits = static_cast<double>(1 + std::max<std::size_t>(options.steps, 1));  // of an execution
+  // Of an execution. In a saga its beginning, that of its first step, that undoing begins, and its end are commits too.
+  const std::size_t steps = std::max<std::size_t>(options.steps, 1);
+  const double commits = static_cast<double>(options.saga ? 2 * steps + 2 : 1 + steps);
   TRY(const Limit limit, measure_limit({.directory = options.data_directory + "/limit",
                                         .seconds = std::min(options.seconds, 3.0),
                                         .log_bytes_per_execution = bytes,

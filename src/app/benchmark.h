@@ -21,10 +21,12 @@ struct BenchmarkOptions {
   /// is felt by all that it held up. 0: as fast as `in_flight` allows.
   double rate = 0;
   std::size_t steps = 0;    ///< durable steps that each execution takes, one after the other
+  bool saga = false;        ///< each of these can be undone, and is: the last one fails
   bool random_ids = false;  ///< intent ids and idempotency keys in no order; else ids by time and no keys
 };
 
-/// Two synced commits per execution, or one more than it has steps; the handler adds a 200-byte artifact, a reference
+/// Two synced commits per execution, or one more than it has steps (two more, and one for each that is undone, in a
+/// saga); the handler adds a 200-byte artifact, a reference
 /// with one provenance edge, an event.
 /// {"in_flight", "executions", "throughput" (executions/s, projections drained), "p50_us", "p99_us",
 /// "p999_us", "device_bytes_per_execution" (by the device that holds the directory, for everybody; 0: unknown), "limit"
