@@ -137,6 +137,9 @@ class Runtime {
   /// waits for while `done` runs; a refusal (overloaded, closing) from the caller's, before submit() returns.
   virtual void submit(Intent intent, Done done) = 0;
   [[nodiscard]] virtual Result<ExecutionResult> execute(Intent intent) = 0;
+  /// submit() for whoever does not wait: calls `done` when the acceptance is durable, with an execution that is running
+  /// and goes on by itself. What was refused, or submitted before and is over or parked, is told as submit() tells it.
+  virtual void start(Intent intent, Done done) = 0;
   /// Calls `done` as submit() does, once the command is durable: with what the execution is then. not_found when the
   /// tenant has no such execution; conflict, reason "has_ended" or "not_parked", when it is nothing that the action can
   /// be done to. Cancelling or terminating what is being cancelled already records nothing more.

@@ -34,6 +34,7 @@ JsonLimits intent_text_limits(const IntentLimits& limits) noexcept {
 ControlApi::ControlApi(Runtime& runtime, NodeMetrics& metrics, const IntentLimits& limits, OnStopped on_stopped)
     : runtime_(runtime),
       metrics_(metrics),
+      intent_limits_(limits),
       limits_(intent_text_limits(limits)),
       on_stopped_(std::move(on_stopped)),
       blocking_(std::make_unique<boost::asio::thread_pool>(1)) {}
@@ -43,12 +44,16 @@ ControlApi::~ControlApi() {
 }
 
 void ControlApi::handle(HttpRequest request, Reply reply) {
-  if (auto refusal = refuse_route(
-          request, {{"/v1/intents", "POST"}, {"/v1/commands", "POST"}, {"/v1/drain", "POST"}, {"/v1/health", "GET"}}))
+  if (auto refusal = refuse_route(request, {{"/v1/intents", "POST"},
+                                            {"/v1/executions", "POST"},
+                                            {"/v1/commands", "POST"},
+                                            {"/v1/drain", "POST"},
+                                            {"/v1/health", "GET"}}))
     return reply_with(reply, *std::move(refusal));
   if (request.target == "/v1/health") return reply_with(reply, health());
   if (stopping_) return reply_with(reply, problem(stopping()));
   if (request.target == "/v1/intents") return take_intent(request.body, reply);
+  if (request.target == "/v1/executions") return start_execution(request.body, reply);
   if (request.target == "/v1/commands") return take_command(request.body, reply);
   drain(std::move(reply));
 }
@@ -62,6 +67,19 @@ void ControlApi::take_intent(const std::string& body, const Reply& reply) {
     metrics_.answered(outcome ? to_string(outcome->status) : "error", Clock::now() - began);
     reply([this, outcome = std::move(outcome)] { return answer_of(outcome); });
   });
+}
+
+void ControlApi::start_execution(const std::string& body, const Reply& reply) {
+  auto json = Json::parse(body, limits_);
+  if (!json) return reply_with(reply, problem(json.error()));
+  metrics_.submitted();
+  const auto answered = [this, reply, began = Clock::now()](Result<ExecutionResult> outcome) {
+    metrics_.answered(outcome ? to_string(outcome->status) : "error", Clock::now() - began);
+    reply([this, outcome = std::move(outcome)] { return answer_of(outcome); });
+  };
+  auto intent = Intent::from_json(*json, intent_limits_);
+  if (intent) return runtime_.start(*std::move(intent), answered);
+  runtime_.submit_json(*std::move(json), answered);  // which records the refusal
 }
 
 void ControlApi::take_command(const std::string& body, const Reply& reply) {
@@ -80,7 +98,8 @@ HttpAnswer ControlApi::answer_of(const Result<ExecutionResult>& outcome) const {
     if (on_stopped_ && (code == ErrorCode::unknown || code == ErrorCode::stopped)) on_stopped_();
     return problem(outcome.error());
   }
-  HttpAnswer answer{200, std::string(kJsonType), outcome->to_json().dump() + "\n", {}};
+  const bool goes_on = outcome->status == ExecutionStatus::running;
+  HttpAnswer answer{goes_on ? 202U : 200U, std::string(kJsonType), outcome->to_json().dump() + "\n", {}};
   answer.headers.emplace_back(kPositionHeader, std::to_string(outcome->position));
   if (outcome->error) answer.headers.emplace_back(kErrorCodeHeader, to_string(outcome->error->code));
   return answer;

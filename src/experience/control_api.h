@@ -45,6 +45,7 @@ class ControlApi : public HttpHandler {
   void stop_taking() noexcept { stopping_ = true; }
 
  private:
+  void start_execution(const std::string& body, const Reply& reply);
   void take_command(const std::string& body, const Reply& reply);
   void take_intent(const std::string& body, const Reply& reply);
   void drain(Reply reply);
@@ -53,6 +54,7 @@ class ControlApi : public HttpHandler {
 
   Runtime& runtime_;
   NodeMetrics& metrics_;
+  const IntentLimits intent_limits_;
   const JsonLimits limits_;
   const OnStopped on_stopped_;
   std::atomic<bool> stopping_ = false;

@@ -30,7 +30,7 @@ std::uint64_t number(std::string_view text) {
 
 Result<Json> json_of(const Result<HttpAnswer>& answer) {
   if (!answer) return std::unexpected(answer.error());
-  if (answer->status != 200) return std::unexpected(error_of_problem(*answer));
+  if (answer->status != 200 && answer->status != 202) return std::unexpected(error_of_problem(*answer));
   auto json = Json::parse(answer->body);
   if (json) return json;
   return fail(ErrorCode::internal, "the serving process answered with what is no JSON: " + json.error().message,
@@ -120,6 +120,11 @@ void RemoteRuntime::submit(Intent intent, Done done) {
 
 void RemoteRuntime::submit_json(Json intent, Done done) {
   impl_->client.send({"POST", "/v1/intents", intent.dump()},
+                     [done = std::move(done)](const Result<HttpAnswer>& answer) { done(result_of(answer)); });
+}
+
+void RemoteRuntime::start(Intent intent, Done done) {
+  impl_->client.send({"POST", "/v1/executions", intent.canonical()},
                      [done = std::move(done)](const Result<HttpAnswer>& answer) { done(result_of(answer)); });
 }
 

@@ -31,6 +31,7 @@ class RemoteRuntime final : public Runtime {
   /// `done` is called from the connections' thread.
   void submit(Intent intent, Done done) override;
   void submit_json(Json intent, Done done) override;
+  void start(Intent intent, Done done) override;
   [[nodiscard]] Result<ExecutionResult> execute(Intent intent) override;
   void command(ExecutionCommand command, Done done) override;
   [[nodiscard]] Result<ExecutionResult> command(ExecutionCommand command) override;

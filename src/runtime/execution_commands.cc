@@ -67,16 +67,6 @@ std::unexpected<Error> not_parked(const public_works::ExecutionRow& row) {
               "not_parked");
 }
 
-ExecutionResult as_it_is(const public_works::ExecutionRow& row) {
-  ExecutionResult result;
-  result.execution_id = row.execution_id;
-  result.intent_id = row.intent_id;
-  result.intent_type = row.intent_type;
-  result.tenant_id = row.tenant;
-  result.status = ExecutionStatus::running;
-  return result;
-}
-
 }  // namespace
 
 Task<void> ExecutionLifecycleManager::command(ExecutionCommand command, Answer answer) {
@@ -97,7 +87,7 @@ Task<void> ExecutionLifecycleManager::command(ExecutionCommand command, Answer a
   const Result<void> done =
       command.action == Action::cancel ? co_await cancel(tracked, command) : co_await terminate(tracked, command);
   if (!done) co_return answer(std::unexpected(done.error()));
-  if (command.action == Action::cancel && !command.wait_for_end) co_return answer(as_it_is(tracked->row));
+  if (command.action == Action::cancel && !command.wait_for_end) co_return answer(result_so_far(tracked->row));
   answer(co_await first_result({tracked, tracked->row, "", std::nullopt}));
 }
 
@@ -139,7 +129,8 @@ Task<void> ExecutionLifecycleManager::attempt_again(TrackedPtr tracked, Executio
     tracked->cancellation = cancelled_by(command.actor, command.reason);
     tracked->cancelled_position = execution->started_position;
   }
-  if (!command.wait_for_end) spawn(answer_when_durable(execution->started_position, as_it_is(tracked->row), answer));
+  if (!command.wait_for_end)
+    spawn(answer_when_durable(execution->started_position, result_so_far(tracked->row), answer));
   auto result = co_await carry_out(*std::move(execution));
   if (command.wait_for_end) answer(std::move(result));
 }
@@ -200,7 +191,7 @@ Task<Result<void>> ExecutionLifecycleManager::end_idle(TrackedPtr tracked, Execu
   parts_.decisions.ended(tracked, receipt->last_position);
   const auto durable = co_await parts_.log.durable(receipt->last_position);
   CRASH_POINT("command-durable");
-  ExecutionResult result = as_it_is(tracked->row);
+  ExecutionResult result = result_so_far(tracked->row);
   result.status = ExecutionStatus::terminated;
   result.error = terminated_by(command);
   result.duration_us = duration_us;

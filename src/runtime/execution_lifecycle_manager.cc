@@ -22,6 +22,11 @@ bool is_waiting_status(ExecutionStatus status) noexcept {
   return status == ExecutionStatus::parked || status == ExecutionStatus::compensation_stuck;
 }
 
+// Here, so that nobody needs to wait to learn how it stands.
+bool is_going_on(const Binding& binding) {
+  return binding.tracked && binding.tracked->running && !binding.tracked->parking && !binding.tracked->ended;
+}
+
 }  // namespace
 
 ExecutionLifecycleManager::ExecutionLifecycleManager(LifecycleParts parts)
@@ -47,6 +52,26 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::execute(Intent intent) 
   auto execution = create_execution(std::move(intent), *std::move(acceptance));
   if (!execution) co_return std::unexpected(execution.error());
   co_return co_await carry_out(*std::move(execution));
+}
+
+Task<void> ExecutionLifecycleManager::start(Intent intent, Answer answer) {
+  if (auto admitted = co_await parts_.admission; !admitted) co_return answer(std::unexpected(admitted.error()));
+
+  auto acceptance = accept_intent(intent);
+  if (!acceptance) co_return answer(std::unexpected(acceptance.error()));
+  if (acceptance->refusal) co_return answer(co_await reject(intent.to_json(), *acceptance->refusal));
+  if (auto& first = acceptance->seen_before) {
+    if (is_going_on(*first)) {
+      co_return co_await answer_when_durable(first->row.accepted_position, result_so_far(first->row), answer);
+    }
+    co_return answer(co_await first_result(*std::move(first)));
+  }
+  if (auto room = parts_.log.room(); !room) co_return answer(std::unexpected(room.error()));
+
+  auto execution = create_execution(std::move(intent), *std::move(acceptance));
+  if (!execution) co_return answer(std::unexpected(execution.error()));
+  spawn(answer_when_durable(execution->started_position, result_so_far(execution->tracked->row), answer));
+  (void)co_await carry_out(*std::move(execution));
 }
 
 Task<Result<ExecutionResult>> ExecutionLifecycleManager::carry_out(Execution execution) {

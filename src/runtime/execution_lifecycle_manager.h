@@ -53,13 +53,15 @@ class ExecutionLifecycleManager {
 
   /// Runs an intent through all six stages. Failed and rejected are results; an error means that nothing can be said.
   [[nodiscard]] Task<Result<ExecutionResult>> execute(Intent intent);
+  using Answer = std::function<void(Result<ExecutionResult>)>;
+  /// The same for whoever does not wait: calls `answer` once, when its acceptance is durable; ends when it has ended.
+  [[nodiscard]] Task<void> start(Intent intent, Answer answer);
   /// Goes on with an execution that an earlier process left unfinished, as a new attempt.
   [[nodiscard]] Task<Result<ExecutionResult>> resume(TrackedPtr execution);
   /// Whether it is one for resume(): left unfinished, or parked because its handler was missing, which is here now.
   [[nodiscard]] bool goes_on_by_itself(const TrackedExecution& tracked) const;
   /// Does to an execution what somebody asks for, on the record (execution_commands.cc).
   /// Calls `answer` once, on the partition; ends when what it set going has ended.
-  using Answer = std::function<void(Result<ExecutionResult>)>;
   [[nodiscard]] Task<void> command(ExecutionCommand command, Answer answer);
   /// Executions that wait for their next attempt are left to whoever opens the log again.
   void stop_waiting();

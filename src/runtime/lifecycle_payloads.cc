@@ -261,6 +261,16 @@ Error recordable(Error error) {
   return error;
 }
 
+ExecutionResult result_so_far(const public_works::ExecutionRow& row) {
+  ExecutionResult result;
+  result.execution_id = row.execution_id;
+  result.intent_id = row.intent_id;
+  result.intent_type = row.intent_type;
+  result.tenant_id = row.tenant;
+  result.status = ExecutionStatus::running;
+  return result;
+}
+
 void add_outcome(PendingCommit commit, Json value, std::int64_t committed_us, ExecutionResult& result) {
   result.value = std::move(value);
   result.artifacts.reserve(commit.artifacts.size());

@@ -43,6 +43,8 @@ void write_error(base::JsonWriter& json, const Error& error);
 /// The error with everything in it that can go into the log: valid UTF-8, of bounded size.
 [[nodiscard]] Error recordable(Error error);
 
+/// Of an execution that goes on.
+[[nodiscard]] ExecutionResult result_so_far(const public_works::ExecutionRow& row);
 /// Adds what a completed execution has committed.
 void add_outcome(PendingCommit commit, Json value, std::int64_t committed_us, ExecutionResult& result);
 

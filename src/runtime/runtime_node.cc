@@ -211,6 +211,13 @@ void RuntimeNode::submit(Intent intent, Done done) {
   });
 }
 
+void RuntimeNode::start(Intent intent, Done done) {
+  if (!enter(done)) return;
+  adapters_.partition.post([this, intent = std::move(intent), done = std::move(done)]() mutable {
+    spawn(run_started(std::move(intent), std::move(done)));
+  });
+}
+
 void RuntimeNode::submit_json(Json intent, Done done) {
   auto parsed = Intent::from_json(intent, options_.intent_limits);
   if (parsed) return submit(*std::move(parsed), std::move(done));
@@ -240,6 +247,12 @@ void RuntimeNode::tell(const Done& done, Result<ExecutionResult> result) const {
 Task<void> RuntimeNode::run(Intent intent, Done done) {
   auto result = co_await lifecycle_->execute(std::move(intent));
   tell(done, std::move(result));
+  leave();
+}
+
+Task<void> RuntimeNode::run_started(Intent intent, Done done) {
+  co_await lifecycle_->start(std::move(intent),
+                             [this, done](Result<ExecutionResult> result) { tell(done, std::move(result)); });
   leave();
 }
 

@@ -53,6 +53,7 @@ class RuntimeNode final : public Runtime {
   [[nodiscard]] Result<std::size_t> resume() override;
   void submit(Intent intent, Done done) override;
   [[nodiscard]] Result<ExecutionResult> execute(Intent intent) override;
+  void start(Intent intent, Done done) override;
   void submit_json(Json intent, Done done) override;
   void command(ExecutionCommand command, Done done) override;
   [[nodiscard]] Result<ExecutionResult> command(ExecutionCommand command) override;
@@ -67,6 +68,7 @@ class RuntimeNode final : public Runtime {
   [[nodiscard]] Result<void> start();
 
   [[nodiscard]] Task<void> run(Intent intent, Done done);
+  [[nodiscard]] Task<void> run_started(Intent intent, Done done);
   [[nodiscard]] Task<void> run_rejection(Json intent, Error why, Done done);
   [[nodiscard]] Task<void> run_command(ExecutionCommand command, Done done);
   [[nodiscard]] Task<void> run_resumed(TrackedPtr execution);

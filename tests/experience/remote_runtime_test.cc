@@ -88,6 +88,27 @@ TEST_F(RemoteRuntimeTest, RefusesWhatIsBeyondItsQueue) {
   EXPECT_EQ(answered, 101);
 }
 
+TEST_F(RemoteRuntimeTest, StartsWhatItDoesNotWaitFor) {
+  const auto start = [this](const Intent& asked) {
+    std::promise<Result<ExecutionResult>> told;
+    remote_->start(asked, [&told](Result<ExecutionResult> result) { told.set_value(std::move(result)); });
+    return told.get_future().get();
+  };
+  const Intent waiting = intent("wait", "key");
+  const auto begun = start(waiting);
+  ASSERT_TRUE(begun) << begun.error().message;
+  EXPECT_EQ(begun->status, ExecutionStatus::running);
+  EXPECT_GT(begun->position, 0U);
+  EXPECT_EQ(start(waiting)->execution_id, begun->execution_id) << "submitted again, while it runs";
+  let_go();
+  const auto ended = remote_->execute(waiting);
+  EXPECT_EQ(ended->status, ExecutionStatus::completed);
+  EXPECT_EQ(ended->execution_id, begun->execution_id);
+  EXPECT_EQ(start(waiting)->status, ExecutionStatus::completed) << "submitted again, when it is over";
+  Intent refused = intent("unknown");
+  EXPECT_EQ(start(refused)->status, ExecutionStatus::rejected);
+}
+
 TEST_F(RemoteRuntimeTest, CommandsWhatTheRuntimeBehindItIsCommanded) {
   const auto parked = remote_->execute(intent("park"));
   ASSERT_TRUE(parked) << parked.error().message;
