@@ -166,9 +166,9 @@ class ExecutionContext {
   [[nodiscard]] virtual std::optional<std::int64_t> deadline_us() const = 0;
   /// False once the runtime has given up on this attempt (deadline, shutdown): nothing it adds will be committed.
   [[nodiscard]] virtual bool still_owner() const = 0;
-  /// True once somebody has asked the execution to end: steps that are not recorded yet are refused as cancelled,
-  /// reason "cancellation_requested". A handler that then returns an error ends the execution as cancelled; one that
-  /// returns a result completes it. The functions of long steps should look here now and then.
+  /// True once somebody has asked the execution to end, and while that can still be: steps that are not recorded yet
+  /// are refused as cancelled, reason "cancellation_requested". A handler that then returns an error ends the execution
+  /// as cancelled; one that returns a result completes it. The functions of long steps should look here now and then.
   [[nodiscard]] virtual bool is_cancelled() const = 0;
 
   /// UTC; recorded. Throws std::length_error when no further answer can be recorded (see the top of this file), which
@@ -222,8 +222,8 @@ class ExecutionContext {
                                                  RetryPolicy retry = {}) {
     return run_step(std::move(name), std::move(input), std::move(function), {std::move(retry), std::move(undo), false});
   }
-  /// The step of a saga behind which there is no way back: once it has completed nothing is undone, a cancellation is
-  /// no longer heard, and when the execution fails it is parked, to be resumed.
+  /// The step of a saga behind which there is no way back: once it has begun, and unless it fails, nothing is undone,
+  /// neither a cancellation nor the deadline is heard, and when the execution fails it is parked, to be resumed.
   [[nodiscard]] Task<Result<Json>> pivot_step(std::string name, Json input, StepFunction function,
                                               RetryPolicy retry = {}) {
     return run_step(std::move(name), std::move(input), std::move(function), {std::move(retry), std::nullopt, true});

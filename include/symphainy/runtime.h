@@ -142,7 +142,7 @@ class Runtime {
   virtual void start(Intent intent, Done done) = 0;
   /// Calls `done` as submit() does, once the command is durable: with what the execution is then. not_found when the
   /// tenant has no such execution; conflict, reason "has_ended" or "not_parked", when it is nothing that the action can
-  /// be done to. Cancelling or terminating what is being cancelled already records nothing more.
+  /// be done to. Cancelling again what runs and is being cancelled, records nothing more.
   virtual void command(ExecutionCommand command, Done done) = 0;
   [[nodiscard]] virtual Result<ExecutionResult> command(ExecutionCommand command) = 0;
   /// submit() of what shall be an intent: when it is none, its refusal is recorded, provided its tenant is a valid

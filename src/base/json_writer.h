@@ -35,6 +35,7 @@ class JsonWriter {
   JsonWriter& member(std::string_view name, const std::string& value) { return key(name).string(value); }
   JsonWriter& member(std::string_view name, const char* value) { return key(name).string(value); }
   JsonWriter& member(std::string_view name, const Json& value) { return key(name).value(value); }
+  JsonWriter& member(std::string_view name, bool value) { return key(name).raw(value ? "true" : "false"); }
   template <std::unsigned_integral T>
   JsonWriter& member(std::string_view name, T value) {
     return key(name).unsigned_integer(value);

@@ -42,6 +42,8 @@ Task<Result<void>> AttemptSteps::record_here(std::vector<base::RecordDraft> draf
 // In pieces, so that an attempt that is given up, or cancelled, does not keep its thread of work for the rest of it.
 Task<void> AttemptSteps::pause(std::int64_t delay_us) {
   co_await move_to(place_.partition);
+  pausing_ = true;
+  on_pause_();
   const std::int64_t until_us = place_.clock.steady_us() + delay_us;
   const auto is_wanted = [this] { return context_.still_owner() && !context_.is_cancelled(); };
   for (std::int64_t now_us = 0; is_wanted() && (now_us = place_.clock.steady_us()) < until_us;) {
@@ -49,6 +51,7 @@ Task<void> AttemptSteps::pause(std::int64_t delay_us) {
     place_.timers.add(std::min(until_us, now_us + kPieceUs), [&over] { over.set(true); });
     co_await over;
   }
+  pausing_ = false;
   co_await move_to(place_.handlers);
 }
 

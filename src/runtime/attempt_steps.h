@@ -28,10 +28,18 @@ class AttemptSteps final : public StepLog {
   };
   using Append = std::function<Result<public_works::AppendReceipt>(std::vector<base::RecordDraft>)>;
 
-  /// `context` owns this object. The attempt's grant was recorded at `started_position`. `append` is called on the
-  /// partition.
-  AttemptSteps(Place place, const RuntimeExecutionContext& context, std::uint64_t started_position, Append append)
-      : place_(place), context_(context), started_position_(started_position), append_(std::move(append)) {}
+  /// `context` owns this object. The attempt's grant was recorded at `started_position`. Both functions are called on
+  /// the partition, `on_pause` when a pause begins: it may give the attempt up.
+  AttemptSteps(Place place, const RuntimeExecutionContext& context, std::uint64_t started_position, Append append,
+               std::function<void()> on_pause)
+      : place_(place),
+        context_(context),
+        started_position_(started_position),
+        append_(std::move(append)),
+        on_pause_(std::move(on_pause)) {}
+
+  /// On the partition: between two tries of a step, or of undoing one.
+  [[nodiscard]] bool is_pausing() const noexcept { return pausing_; }
 
   Task<Result<void>> record(std::vector<base::RecordDraft> drafts) override;
   Task<void> pause(std::int64_t delay_us) override;
@@ -43,6 +51,8 @@ class AttemptSteps final : public StepLog {
   const RuntimeExecutionContext& context_;
   const std::uint64_t started_position_;
   const Append append_;
+  const std::function<void()> on_pause_;
+  bool pausing_ = false;
   std::optional<Error> failed_;  // the first time; what was to be recorded then is lost, so nothing may follow it
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/fault_points.h"
 #include "base/try.h"
+#include "runtime/attempt_steps.h"
 #include "runtime/execution_history.h"
 #include "runtime/execution_lifecycle_manager.h"
 #include "runtime/lifecycle_payloads.h"
@@ -16,20 +17,25 @@ namespace symphainy::runtime {
 namespace {
 
 constexpr const char* kLeftForNext =
-    "the runtime closed while the execution waited for its next attempt; it goes on when the directory is opened again";
+    "the runtime closed while the execution waited for its next attempt, or a step for its next try; it goes on when "
+    "the directory is opened again";
 
 }  // namespace
 
 // Nothing: it ends with this outcome.
 std::optional<std::int64_t> ExecutionLifecycleManager::delay_before_next(const Execution& execution,
                                                                          const Result<void>& outcome) const {
-  if (outcome || execution.termination || execution.undoing || execution.tracked->cancellation) return std::nullopt;
+  if (outcome || execution.termination || execution.undoing || execution.left) return std::nullopt;
+  if (hears_cancellation(execution)) return std::nullopt;
   if (!execution.context || execution.context->given_up() || execution.context->divergence()) return std::nullopt;
   const RetryPolicy& retry = execution.handler->retry;
   const std::uint32_t attempts = execution.failed_attempts + 1;
   const std::int64_t delay_us = delay_before(attempts + 1, retry, execution.id.text());
   const std::int64_t age_us = parts_.clock.steady_us() - execution.accepted_steady_us + delay_us;
   if (!is_worth_another_try(outcome.error(), retry, attempts, age_us)) return std::nullopt;
+  const auto& deadline_us = execution.intent->deadline_us;
+  const bool is_too_late = deadline_us && parts_.clock.wall_us() + delay_us >= *deadline_us;
+  if (is_too_late && !execution.context->has_no_way_back()) return std::nullopt;
   return delay_us;
 }
 
@@ -39,11 +45,11 @@ Task<Result<void>> ExecutionLifecycleManager::begin_next_attempt(Execution& exec
     if (auto recorded = co_await record_failed_attempt(execution, error, delay_us); !recorded) co_return recorded;
   }
   CRASH_POINT("retry-before-next-attempt");
-  if (delay_us > 0 && !execution.termination && !execution.tracked->cancellation) {
+  if (delay_us > 0 && !execution.termination && !hears_cancellation(execution)) {
     co_await pause(execution, delay_us);
   }
   if (execution.termination) co_return Result<void>();
-  if (leaving_) co_return fail(ErrorCode::unknown, kLeftForNext, "closing");
+  if (leaving_) co_return std::unexpected(left_to_the_next());
   auto next = restore_execution(execution.tracked);
   if (!next) co_return std::unexpected(next.error());
   execution = *std::move(next);
@@ -67,8 +73,9 @@ Task<Result<void>> ExecutionLifecycleManager::run_again(Execution& execution) {
   auto next = restore_execution(execution.tracked);
   if (!next) co_return std::unexpected(next.error());
   execution = *std::move(next);
-  const auto in_vain = co_await attempt(execution);
-  co_return execution.context ? Result<void>() : in_vain;
+  (void)co_await attempt(execution);  // in vain, whatever it came to
+  if (execution.left) co_return std::unexpected(left_to_the_next());
+  co_return Result<void>();
 }
 
 // A command or closing ends it early.
@@ -85,8 +92,34 @@ Task<void> ExecutionLifecycleManager::pause(Execution& execution, std::int64_t d
 void ExecutionLifecycleManager::stop_waiting() {
   leaving_ = true;
   for (const TrackedPtr& tracked : parts_.decisions.live()) {
-    if (tracked->driven != nullptr && tracked->driven->pause) tracked->driven->pause->set(true);
+    RunningExecution* const execution = tracked->driven;
+    if (execution == nullptr) continue;
+    if (const auto pause = execution->pause) {
+      pause->set(true);
+    } else if (execution->steps && execution->steps->is_pausing()) {
+      leave(*execution);
+    }
   }
+}
+
+// Between two tries nothing is under way that would be lost. Whoever waits for its handler goes on here and now.
+void ExecutionLifecycleManager::leave(Execution& execution) {
+  execution.left = true;
+  execution.context->give_up();
+  if (const auto outcome = execution.outcome) {
+    outcome->set(std::unexpected(left_to_the_next()));
+  } else if (const auto undo = execution.undo) {
+    undo->set(std::unexpected(left_to_the_next()));
+  }
+}
+
+Error ExecutionLifecycleManager::left_to_the_next() {
+  return {ErrorCode::unknown, kLeftForNext, "closing", {}};
+}
+
+// Behind the pivot it is not heard any more.
+bool ExecutionLifecycleManager::hears_cancellation(const Execution& execution) {
+  return execution.tracked->cancellation && !(execution.context && execution.context->has_no_way_back());
 }
 
 // --- what was left
@@ -148,6 +181,7 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_
   TRY(const auto receipt, append(*tracked, std::move(drafts)));
   tracked->row.attempt = execution.attempt;
   tracked->row.status = "running";
+  tracked->row.error_code.clear();
   tracked->result.reset();
   tracked->running = true;
   execution.started_position = receipt.last_position;

@@ -62,6 +62,16 @@ base::RecordDraft draft_of(RecordType type, const TrackedExecution& tracked, con
   return draft_record(type, tracked.row.tenant, command_payload(command), id_of(tracked), tracked.row.attempt);
 }
 
+ExecutionResult as_it_is(const TrackedExecution& tracked, bool undoing) {
+  ExecutionResult result = result_so_far(tracked.row);
+  if (undoing) result.status = ExecutionStatus::compensating;
+  return result;
+}
+
+ExecutionResult as_it_is(const TrackedExecution& tracked) {
+  return as_it_is(tracked, tracked.driven != nullptr && tracked.driven->undoing);
+}
+
 std::unexpected<Error> not_parked(const public_works::ExecutionRow& row) {
   return fail(ErrorCode::conflict, fmt::format("execution {} is not parked: it goes on by itself", row.execution_id),
               "not_parked");
@@ -87,7 +97,7 @@ Task<void> ExecutionLifecycleManager::command(ExecutionCommand command, Answer a
   const Result<void> done =
       command.action == Action::cancel ? co_await cancel(tracked, command) : co_await terminate(tracked, command);
   if (!done) co_return answer(std::unexpected(done.error()));
-  if (command.action == Action::cancel && !command.wait_for_end) co_return answer(result_so_far(tracked->row));
+  if (command.action == Action::cancel && !command.wait_for_end) co_return answer(as_it_is(*tracked));
   answer(co_await first_result({tracked, tracked->row, "", std::nullopt}));
 }
 
@@ -125,12 +135,12 @@ Task<void> ExecutionLifecycleManager::attempt_again(TrackedPtr tracked, Executio
   CRASH_POINT("command-before-append");
   auto execution = restore_execution(tracked, std::move(drafts));
   if (!execution) co_return answer(std::unexpected(execution.error()));
-  if (!resumed) {
+  if (!resumed && !tracked->cancellation) {  // the first one counts
     tracked->cancellation = cancelled_by(command.actor, command.reason);
     tracked->cancelled_position = execution->started_position;
   }
   if (!command.wait_for_end)
-    spawn(answer_when_durable(execution->started_position, result_so_far(tracked->row), answer));
+    spawn(answer_when_durable(execution->started_position, as_it_is(*tracked, execution->undoing.has_value()), answer));
   auto result = co_await carry_out(*std::move(execution));
   if (command.wait_for_end) answer(std::move(result));
 }
@@ -156,7 +166,7 @@ Task<Result<void>> ExecutionLifecycleManager::cancel(TrackedPtr tracked, Executi
   CRASH_POINT("command-durable");
   if (tracked->driven == nullptr) co_return Result<void>();
   if (tracked->driven->context) tracked->driven->context->cancel(*tracked->cancellation);
-  if (const auto pause = tracked->driven->pause) pause->set(true);
+  if (const auto pause = tracked->driven->pause; pause && hears_cancellation(*tracked->driven)) pause->set(true);
   co_return Result<void>();
 }
 
@@ -170,6 +180,8 @@ Task<Result<void>> ExecutionLifecycleManager::terminate(TrackedPtr tracked, Exec
   // Whoever waits for these goes on here and now, to the execution's end.
   if (const auto outcome = execution->outcome) {
     outcome->set(std::unexpected(superseded()));
+  } else if (const auto undo = execution->undo) {
+    undo->set(std::unexpected(superseded()));
   } else if (const auto pause = execution->pause) {
     pause->set(true);
   }

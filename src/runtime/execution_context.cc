@@ -83,6 +83,7 @@ RuntimeExecutionContext::RuntimeExecutionContext(ContextServices& services, std:
       attempt_(attempt),
       recorded_(std::move(answers.observations)),
       steps_(std::move(answers.steps), std::move(answers.started), std::move(answers.undone)),
+      no_way_back_(steps_.has_no_way_back()),
       compensating_(answers.compensation.has_value()) {}
 
 Result<std::unique_ptr<RuntimeExecutionContext>> RuntimeExecutionContext::restore(

@@ -72,7 +72,7 @@ class RuntimeExecutionContext final : public ExecutionContext {
   [[nodiscard]] std::uint32_t attempt() const override { return attempt_; }
   [[nodiscard]] std::optional<std::int64_t> deadline_us() const override { return intent_->deadline_us; }
   [[nodiscard]] bool still_owner() const override { return !fenced_.load(); }
-  [[nodiscard]] bool is_cancelled() const override { return cancelled_ && !past_pivot_ && !compensating_; }
+  [[nodiscard]] bool is_cancelled() const override { return cancelled_ && !no_way_back_ && !compensating_; }
 
   /// Throws std::length_error, which ends the execution as failed, when no further answer can be recorded.
   [[nodiscard]] std::int64_t now_us() override;
@@ -108,9 +108,12 @@ class RuntimeExecutionContext final : public ExecutionContext {
 
   /// When the handler has ended, or may not be asked: whether it took steps that have to be undone now.
   [[nodiscard]] bool has_undoable_steps() const {
-    return !past_pivot_ && !(undoable_.empty() && steps_.to_undo().empty());
+    return !no_way_back_ && !(undoable_.empty() && steps_.to_undo().empty());
   }
-  [[nodiscard]] bool is_past_pivot() const noexcept { return past_pivot_.load(); }
+  /// Any thread: the pivot has begun, and is not known to have failed.
+  [[nodiscard]] bool has_no_way_back() const noexcept { return no_way_back_.load(); }
+  /// When the handler has answered: what has to be undone some day was asked for by this attempt too, else it diverged.
+  [[nodiscard]] Result<void> check_nothing_forgotten();
   [[nodiscard]] bool is_compensating() const noexcept { return compensating_.load(); }
   /// On a handler thread, when the handler has ended: undoes its steps. Ends at the first that cannot be: reason
   /// "compensation_stuck".
@@ -149,12 +152,13 @@ class RuntimeExecutionContext final : public ExecutionContext {
                                              const StepOptions& options);
   [[nodiscard]] Result<void> begin_step(const std::string& name, const Json& input, const StepOptions& options) const;
   [[nodiscard]] Result<Json> answer_again(const StepOutcome& step, const std::string& input_digest);
-  [[nodiscard]] Task<Result<void>> record_what_came_before(const StepOutcome& step, bool undoable);
+  [[nodiscard]] Task<Result<void>> record_what_came_before(const StepOutcome& step, const StepOptions& options);
+  [[nodiscard]] std::unexpected<Error> diverged(const std::string& key, const std::string& recorded,
+                                                const std::string& found);
   [[nodiscard]] std::string token_of(std::string_view purpose, const std::string& key) const;
-  void begin_compensating() noexcept;
   void note_undoable(const std::string& key, const StepOptions& options, const Result<Json>* outcome);
   [[nodiscard]] static Error being_undone();
-  [[nodiscard]] Result<void> check_all_can_be_undone() const;
+  [[nodiscard]] const UndoableStep* undoable(const std::string& key) const;
   [[nodiscard]] Task<Result<void>> undo(const UndoableStep& step);
   [[nodiscard]] Task<Result<Json>> try_step(const std::string& token, const StepFunction& function,
                                             const RetryPolicy& retry, std::uint32_t& tries);
@@ -185,8 +189,8 @@ class RuntimeExecutionContext final : public ExecutionContext {
   PendingCommit commit_;
   std::deque<Observation> recorded_;  // answers to give again, in order
   StepJournal steps_;
-  std::vector<UndoableStep> undoable_;  // in the order of their beginning
-  std::atomic<bool> past_pivot_ = false;
+  std::vector<UndoableStep> undoable_;  // as this attempt asked for them
+  std::atomic<bool> no_way_back_ = false;
   std::atomic<bool> compensating_ = false;
   std::size_t steps_taken_ = 0;
   std::shared_ptr<StepLog> step_log_;

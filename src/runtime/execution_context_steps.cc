@@ -43,8 +43,12 @@ Task<Result<Json>> RuntimeExecutionContext::run_step(std::string name, Json inpu
     note_undoable(step.key, options, &known->outcome);
     co_return answer_again(*known, step.input_digest);
   }
+  const StepStart* begun = steps_.started(step.key);
+  if (begun != nullptr && begun->input_digest != step.input_digest) {
+    co_return diverged(step.key, begun->input_digest, step.input_digest);
+  }
   if (compensating_ || is_cancelled()) {
-    if (steps_.has_started(step.key)) note_undoable(step.key, options, nullptr);
+    if (begun != nullptr) note_undoable(step.key, options, nullptr);
     co_return std::unexpected(compensating_ ? being_undone() : *cancellation_);
   }
   co_return co_await take_step(std::move(step), function, options);
@@ -52,8 +56,9 @@ Task<Result<Json>> RuntimeExecutionContext::run_step(std::string name, Json inpu
 
 Task<Result<Json>> RuntimeExecutionContext::take_step(StepOutcome step, const StepFunction& function,
                                                       const StepOptions& options) {
-  if (const auto durable = co_await record_what_came_before(step, options.undo.has_value()); !durable)
+  if (const auto durable = co_await record_what_came_before(step, options); !durable)
     co_return std::unexpected(durable.error());
+  if (!still_owner()) co_return std::unexpected(superseded());  // given up while this waited for its thread
   note_undoable(step.key, options, nullptr);
   step.outcome = as_recorded(co_await try_step(token_of("step", step.key), function, options.retry, step.tries));
   if (!still_owner()) co_return std::unexpected(superseded());
@@ -83,29 +88,37 @@ std::string RuntimeExecutionContext::token_of(std::string_view purpose, const st
 
 Result<Json> RuntimeExecutionContext::answer_again(const StepOutcome& step, const std::string& input_digest) {
   if (step.input_digest == input_digest) return step.outcome;
-  divergence_ = Error{
-      ErrorCode::conflict,
-      fmt::format(
-          "step '{}' was recorded with an input whose SHA-256 is {}, and is asked for with {}: the handler does "
-          "not do again what it did; put the code back under which this execution began",
-          step.key, step.input_digest, input_digest),
-      kStepDiverged, Json::object({{"expected", step.input_digest}, {"found", input_digest}, {"step", step.key}})};
+  return diverged(step.key, step.input_digest, input_digest);
+}
+
+std::unexpected<Error> RuntimeExecutionContext::diverged(const std::string& key, const std::string& recorded,
+                                                         const std::string& found) {
+  divergence_ =
+      Error{ErrorCode::conflict,
+            fmt::format(
+                "step '{}' was recorded with an input whose SHA-256 is {}, and is asked for with {}: the handler does "
+                "not do again what it did; put the code back under which this execution began",
+                key, recorded, found),
+            kStepDiverged, Json::object({{"expected", recorded}, {"found", found}, {"step", key}})};
   return std::unexpected(*divergence_);
 }
 
-// And of a step that can be undone, that it begins.
-Task<Result<void>> RuntimeExecutionContext::record_what_came_before(const StepOutcome& step, bool undoable) {
+// And of a saga's step, that it begins.
+Task<Result<void>> RuntimeExecutionContext::record_what_came_before(const StepOutcome& step,
+                                                                    const StepOptions& options) {
   if (!still_owner()) co_return std::unexpected(superseded());
-  const bool begins = undoable && !steps_.has_started(step.key);
+  const bool begins = (options.undo || options.pivot) && steps_.started(step.key) == nullptr;
   const bool all_recorded = !steps_.has_pending() && std::ranges::all_of(commit_.observations, &Observation::recorded);
   if (all_durable_ && all_recorded && !begins) co_return Result<void>();
   if (PLANTED_BUG("go-on-before-step-is-recorded")) co_return Result<void>();
   std::vector<base::RecordDraft> drafts;
   append_unrecorded(drafts);
   if (begins) {
-    steps_.note_started(step.key);
-    drafts.push_back(draft_record(RecordType::step_started, intent_->tenant_id,
-                                  step_started_payload(step.key, step.input_digest), execution_, attempt_));
+    const StepStart start{step.key, step.input_digest, step.observed, options.pivot, 0};
+    drafts.push_back(
+        draft_record(RecordType::step_started, intent_->tenant_id, step_started_payload(start), execution_, attempt_));
+    steps_.note_started(start);
+    if (options.pivot) no_way_back_ = true;
   }
   auto recorded = co_await step_log_->record(std::move(drafts));
   all_durable_ = recorded.has_value();

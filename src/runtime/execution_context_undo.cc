@@ -28,41 +28,53 @@ Error stuck(const std::string& key, const Error& error) {
           Json::object({{"error", error.to_json()}, {"step", key}})};
 }
 
-}  // namespace
-
-void RuntimeExecutionContext::begin_compensating() noexcept {
-  compensating_ = true;
+Error undo_missing() {
+  return {ErrorCode::conflict,
+          "the handler does not ask for it any more; put the code back under which this execution began",
+          "undo_missing",
+          {}};
 }
+
+}  // namespace
 
 void RuntimeExecutionContext::note_undoable(const std::string& key, const StepOptions& options,
                                             const Result<Json>* outcome) {
-  if (outcome != nullptr && *outcome && options.pivot) past_pivot_ = true;
+  if (options.pivot && outcome != nullptr) no_way_back_ = outcome->has_value();
   if (!options.undo || (outcome != nullptr && !*outcome)) return;
   undoable_.push_back({key, *options.undo, outcome == nullptr ? std::nullopt : std::optional(**outcome)});
+}
+
+const RuntimeExecutionContext::UndoableStep* RuntimeExecutionContext::undoable(const std::string& key) const {
+  const auto found = std::ranges::find(undoable_, key, &UndoableStep::key);
+  return found == undoable_.end() ? nullptr : &*found;
+}
+
+Result<void> RuntimeExecutionContext::check_nothing_forgotten() {
+  for (const std::string& key : steps_.to_undo()) {
+    if (undoable(key) != nullptr) continue;
+    divergence_ =
+        Error{ErrorCode::conflict,
+              fmt::format("step '{}' was taken by an earlier attempt, and this one has not asked for it: what "
+                          "it did would never be undone; put the code back under which this execution began",
+                          key),
+              kStepDiverged, Json::object({{"step", key}})};
+    return std::unexpected(*divergence_);
+  }
+  return {};
 }
 
 Error RuntimeExecutionContext::being_undone() {
   return {ErrorCode::cancelled, "the execution is being undone: nothing more is done for it", "compensating", {}};
 }
 
-Result<void> RuntimeExecutionContext::check_all_can_be_undone() const {
-  for (const std::string& key : steps_.to_undo()) {
-    if (std::ranges::find(undoable_, key, &UndoableStep::key) != undoable_.end()) continue;
-    return std::unexpected(
-        stuck(key, {ErrorCode::conflict,
-                    "the handler does not ask for it any more; put the code back under which this execution began",
-                    "undo_missing",
-                    {}}));
-  }
-  return {};
-}
-
 Task<Result<void>> RuntimeExecutionContext::undo_steps() {
-  begin_compensating();
-  if (auto complete = check_all_can_be_undone(); !complete) co_return complete;
-  for (const UndoableStep& step : undoable_ | std::views::reverse) {
-    if (steps_.is_undone(step.key)) continue;
-    if (auto undone = co_await undo(step); !undone) co_return undone;
+  compensating_ = true;
+  const std::vector<std::string> keys = steps_.to_undo();
+  for (const std::string& key : keys) {
+    if (undoable(key) == nullptr) co_return std::unexpected(stuck(key, undo_missing()));
+  }
+  for (const std::string& key : keys | std::views::reverse) {
+    if (auto undone = co_await undo(*undoable(key)); !undone) co_return undone;
   }
   co_return Result<void>();
 }

@@ -268,8 +268,8 @@ Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>&
         break;
       }
       case RecordType::step_started: {
-        TRY(std::string key, key_of(record));
-        answers.started.insert(std::move(key));
+        TRY(StepStart start, start_from_record(record));
+        answers.started.push_back(std::move(start));
         break;
       }
       case RecordType::step_compensated: {
@@ -294,14 +294,27 @@ Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>&
 }
 
 void keep_what_completed(RecordedAnswers& answers) {
-  if (answers.compensation) return;
-  for (const StepOutcome& step : answers.steps) {
-    if (!step.outcome) answers.started.erase(step.key);
-  }
   if (PLANTED_BUG("run-completed-step-again")) answers.steps.clear();
-  std::erase_if(answers.steps, [](const StepOutcome& step) { return !step.outcome; });
+  if (answers.compensation) return;
+  const auto outcome_of = [&answers](const std::string& key) {
+    return std::ranges::find(answers.steps.rbegin(), answers.steps.rend(), key, &StepOutcome::key);
+  };
+  std::uint64_t last_kept = 0;
+  for (const StepOutcome& step : answers.steps) {
+    if (step.outcome) last_kept = std::max(last_kept, step.position);
+  }
+  for (const StepStart& start : answers.started) {
+    if (outcome_of(start.key) == answers.steps.rend()) last_kept = std::max(last_kept, start.position);
+  }
+  const auto is_void = [last_kept](const StepOutcome& step) { return !step.outcome && step.position > last_kept; };
+  std::erase_if(answers.started, [&](const StepStart& start) {
+    const auto outcome = outcome_of(start.key);
+    return outcome != answers.steps.rend() && is_void(*outcome);
+  });
+  std::erase_if(answers.steps, is_void);
   std::size_t known = 0;
   for (const StepOutcome& step : answers.steps) known = std::max(known, step.observed);
+  for (const StepStart& start : answers.started) known = std::max(known, start.observed);
   if (known < answers.observations.size()) {
     answers.observations.erase(answers.observations.begin() + static_cast<std::ptrdiff_t>(known),
                                answers.observations.end());

@@ -64,14 +64,15 @@ struct HandlerIdentity {
 struct RecordedAnswers {
   std::deque<Observation> observations;
   std::vector<StepOutcome> steps;
-  std::set<std::string> started;      ///< keys of steps that can be undone, and have begun
-  std::set<std::string> undone;       ///< those of them that are
+  std::vector<StepStart> started;     ///< of a saga, in the order of their beginning
+  std::set<std::string> undone;       ///< keys of those of them that are
   std::optional<Error> compensation;  ///< why its steps are being undone
 };
 [[nodiscard]] Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>& records);
 
-/// For another attempt of what failed, unless it is being undone: what failed is done again, from what was known when
-/// the last completed step began. What was asked behind that may have failed for being old.
+/// For another attempt of what failed, unless it is being undone: what failed behind the last step that completed, or
+/// may have, is done again, from what was known when that step began. A failure before it is one that the handler has
+/// dealt with; what was asked behind it may have failed for being old.
 void keep_what_completed(RecordedAnswers& answers);
 
 /// AttemptFailed records since its acceptance, or since it was resumed last.

@@ -76,21 +76,30 @@ Task<void> ExecutionLifecycleManager::start(Intent intent, Answer answer) {
 
 Task<Result<ExecutionResult>> ExecutionLifecycleManager::carry_out(Execution execution) {
   execution.tracked->driven = &execution;
-  Result<void> outcome = co_await attempt(execution);
-  while (const auto delay_us = delay_before_next(execution, outcome)) {
-    if (auto begun = co_await begin_next_attempt(execution, outcome.error(), *delay_us); !begun) {
-      hand_over(*execution.tracked, std::unexpected(begun.error()));
-      co_return std::unexpected(std::move(begun).error());
-    }
-    outcome = co_await attempt(execution);
-  }
-  if (SagaCoordinator::is_called_for(execution, outcome) && !is_to_park(execution, outcome.error())) {
-    outcome = co_await sagas_.compensate(execution, outcome.error());
-  }
-  auto result = co_await complete_execution(execution, outcome);
-
+  auto outcome = co_await attempt_until_decided(execution);
+  auto result = outcome ? co_await complete_execution(execution, *outcome)
+                        : Result<ExecutionResult>(std::unexpected(std::move(outcome).error()));
   hand_over(*execution.tracked, result);
   co_return result;
+}
+
+// Attempts, as often as its type says, and then undoes what is to be undone. An error: nothing can be said of it here.
+Task<Result<Result<void>>> ExecutionLifecycleManager::attempt_until_decided(Execution& execution) {
+  Result<void> outcome = co_await attempt(execution);
+  while (const auto delay_us = delay_before_next(execution, outcome)) {
+    if (auto begun = co_await begin_next_attempt(execution, outcome.error(), *delay_us); !begun)
+      co_return std::unexpected(std::move(begun).error());
+    outcome = co_await attempt(execution);
+  }
+  if (execution.left) co_return std::unexpected(left_to_the_next());
+  const auto is_saga = co_await sagas_.is_called_for(execution, outcome);
+  if (!is_saga) co_return std::unexpected(is_saga.error());
+  if (*is_saga && !is_to_park(execution, outcome.error())) {
+    auto came_to = co_await sagas_.compensate(execution, outcome.error());
+    if (!came_to) co_return std::unexpected(std::move(came_to).error());
+    outcome = std::unexpected(*std::move(came_to));
+  }
+  co_return outcome;
 }
 
 Task<Result<void>> ExecutionLifecycleManager::attempt(Execution& execution) {
@@ -108,7 +117,10 @@ void ExecutionLifecycleManager::hand_over(TrackedExecution& tracked, const Resul
   tracked.running = tracked.parking = false;
   tracked.driven = nullptr;
   tracked.ended = !is_parked;
-  if (is_parked) tracked.row.status = to_string(result->status);
+  if (is_parked) {
+    tracked.row.status = to_string(result->status);
+    tracked.row.error_code = result->error ? result->error->name() : "";
+  }
   if (!result || is_parked || !tracked.waiting.empty()) tracked.result = result;
   for (const auto duplicate : std::exchange(tracked.waiting, {})) duplicate.resume();
 }
@@ -204,10 +216,13 @@ void ExecutionLifecycleManager::record_steps(Execution& execution) {
   auto append_step = [this, tracked = execution.tracked](std::vector<base::RecordDraft> drafts) {
     return append(*tracked, std::move(drafts));
   };
+  auto on_pause = [this, tracked = execution.tracked] {
+    if (leaving_ && tracked->driven != nullptr) leave(*tracked->driven);
+  };
   const bool durable = execution.handler->effects == Effects::external;
-  execution.context->record_steps_in(
-      std::make_shared<AttemptSteps>(place, *execution.context, execution.started_position, std::move(append_step)),
-      durable);
+  execution.steps = std::make_shared<AttemptSteps>(place, *execution.context, execution.started_position,
+                                                   std::move(append_step), std::move(on_pause));
+  execution.context->record_steps_in(execution.steps, durable);
 }
 
 // Stage 4: what the handler added is checked against everything decided before, and becomes records; all of it or none.
@@ -218,6 +233,7 @@ Result<void> ExecutionLifecycleManager::handle_artifacts(Execution& execution, R
   }
   TRY(HandlerResult answer, std::move(outcome));
   TRY(RuntimeExecutionContext::check_result(answer.value));
+  TRY(execution.context->check_nothing_forgotten());
   PendingCommit& commit = execution.context->commit();
   execution.commit.reserve(7);  // of every kind one, as a rule
   TRY(parts_.decisions.decide(commit, execution.intent->tenant_id));
@@ -298,9 +314,11 @@ ExecutionLifecycleManager::Ending ExecutionLifecycleManager::ending_of(const Exe
 
 bool ExecutionLifecycleManager::is_to_park(const Execution& execution, const Error& error) const {
   if (!execution.handler) return true;
-  if (execution.undoing && execution.context && !execution.context->divergence()) return false;
-  if (!execution.context || execution.context->given_up()) return false;
-  if (execution.context->divergence() || execution.context->is_past_pivot()) return true;
+  if (!execution.context) return false;
+  if (execution.context->has_no_way_back()) return true;
+  if (execution.context->given_up()) return false;
+  if (execution.context->divergence()) return true;
+  if (execution.undoing) return false;
   const RetryPolicy& retry = execution.handler->retry;
   const bool final = std::ranges::find(retry.non_retryable, error.name()) != retry.non_retryable.end();
   return execution.handler->out_of_attempts == OutOfAttempts::park && !final && !execution.tracked->cancellation;

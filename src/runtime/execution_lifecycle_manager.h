@@ -30,9 +30,6 @@
 
 namespace symphainy::runtime {
 
-/// Why an execution is parked whose handler this process has not.
-inline constexpr const char* kMissingHandler = "missing_handler";
-
 /// What the lifecycle works with. All of it outlives the manager.
 struct LifecycleParts {
   public_works::Executor& partition;
@@ -90,7 +87,11 @@ class ExecutionLifecycleManager {
   [[nodiscard]] Task<Result<ExecutionResult>> complete_execution(Execution& execution, const Result<void>& outcome);
 
   [[nodiscard]] Task<Result<ExecutionResult>> carry_out(Execution execution);
+  [[nodiscard]] Task<Result<Result<void>>> attempt_until_decided(Execution& execution);
   [[nodiscard]] Task<Result<void>> attempt(Execution& execution);
+  static void leave(Execution& execution);
+  [[nodiscard]] static Error left_to_the_next();
+  [[nodiscard]] static bool hears_cancellation(const Execution& execution);
   [[nodiscard]] std::optional<std::int64_t> delay_before_next(const Execution& execution,
                                                               const Result<void>& outcome) const;
   [[nodiscard]] Task<Result<void>> run_again(Execution& execution);

@@ -42,7 +42,8 @@ Task<Result<HandlerResult>> run_handler(HandlerPlace place, RegisteredPtr handle
                                         std::shared_ptr<RuntimeExecutionContext> context,
                                         std::shared_ptr<HandlerOutcome> outcome) {
   std::optional<DeadlineTimers::Key> timer;
-  const auto deadline = context->is_compensating() ? std::nullopt : context->deadline_us();
+  const auto deadline =
+      context->is_compensating() || context->has_no_way_back() ? std::nullopt : context->deadline_us();
   if (deadline) {
     const std::int64_t left_us = *deadline - place.clock.wall_us();
     if (left_us <= 0) {

@@ -26,6 +26,11 @@ class Payload {
     const auto found = value == nullptr ? std::nullopt : value->as_uint64();
     return found ? *found : (miss(key), 0);
   }
+  [[nodiscard]] bool boolean(std::string_view key) {
+    const Json* value = json_.find(key);
+    const auto found = value == nullptr ? std::nullopt : value->as_bool();
+    return found ? *found : (miss(key), false);
+  }
   [[nodiscard]] const Json& object(std::string_view key) { return of_kind(key, Json::Kind::object); }
   [[nodiscard]] const Json& array(std::string_view key) { return of_kind(key, Json::Kind::array); }
 

@@ -17,6 +17,11 @@
 
 namespace symphainy::runtime {
 
+class AttemptSteps;
+
+/// Why an execution is parked whose handler this process has not.
+inline constexpr const char* kMissingHandler = "missing_handler";
+
 /// How far the undoing of an execution's steps came.
 enum class Compensation { none, done, stuck };
 
@@ -36,10 +41,13 @@ struct RunningExecution {
   std::optional<Error> undoing;        ///< why its steps are being undone
   Compensation compensation = Compensation::none;
   std::shared_ptr<RuntimeExecutionContext> context;
-  std::shared_ptr<HandlerOutcome> outcome;      ///< while its handler runs
-  std::shared_ptr<Promised<bool>> pause;        ///< while it waits for its next attempt; true: go on now
-  std::optional<ExecutionCommand> termination;  ///< who ends it
-  std::vector<base::RecordDraft> commit;        ///< the records of the last three stages
+  std::shared_ptr<AttemptSteps> steps;
+  std::shared_ptr<Promised<Result<void>>> undo;  ///< while its steps are undone
+  bool left = false;                             ///< to whoever opens the log again: this process closes
+  std::shared_ptr<HandlerOutcome> outcome;       ///< while its handler runs
+  std::shared_ptr<Promised<bool>> pause;         ///< while it waits for its next attempt; true: go on now
+  std::optional<ExecutionCommand> termination;   ///< who ends it
+  std::vector<base::RecordDraft> commit;         ///< the records of the last three stages
   Json value;
 };
 

@@ -178,13 +178,13 @@ Result<void> RuntimeNode::register_service(std::shared_ptr<DomainService> servic
 // --- submitting
 // -------------------------------------------------------------------------------------------------------
 
-bool RuntimeNode::enter(const Done& done) {
+bool RuntimeNode::enter(const Done& done, Admits admits) {
   std::optional<Error> refusal;
   {
     const std::lock_guard lock(mutex_);
     if (closing_) {
       refusal = Error{ErrorCode::cancelled, "the runtime is closing; submit to a newly opened one", "closing", {}};
-    } else if (in_flight_ >= options_.max_in_flight) {
+    } else if (admits == Admits::up_to_limit && in_flight_ >= options_.max_in_flight) {
       refusal = Error{
           ErrorCode::overloaded,
           fmt::format("{} intents are in flight, which is the limit; submit again when some have ended", in_flight_),
@@ -273,8 +273,9 @@ Result<ExecutionResult> RuntimeNode::execute(Intent intent) {
   return answer(outcome, adapters_.partition);
 }
 
+// Also when too much is in flight: that may be what somebody acts upon.
 void RuntimeNode::command(ExecutionCommand command, Done done) {
-  if (!enter(done)) return;
+  if (!enter(done, Admits::always)) return;
   adapters_.partition.post([this, command = std::move(command), done = std::move(done)]() mutable {
     spawn(run_command(std::move(command), std::move(done)));
   });

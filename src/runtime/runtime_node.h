@@ -81,7 +81,8 @@ class RuntimeNode final : public Runtime {
   void mark_published(const std::string& publisher, std::uint64_t position);
 
   void tell(const Done& done, Result<ExecutionResult> result) const;
-  [[nodiscard]] bool enter(const Done& done);
+  enum class Admits { up_to_limit, always };
+  [[nodiscard]] bool enter(const Done& done, Admits admits = Admits::up_to_limit);
   void leave();
   [[nodiscard]] Result<void> run_and_wait(Task<Result<void>> task);
   void wait_for(public_works::Executor& executor);

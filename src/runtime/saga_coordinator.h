@@ -30,14 +30,18 @@ class SagaCoordinator {
   };
   explicit SagaCoordinator(Parts parts) : parts_(std::move(parts)) {}
 
-  /// Whether the execution has something to undo, now that this is its outcome.
-  [[nodiscard]] static bool is_called_for(const RunningExecution& execution, const Result<void>& outcome);
-  /// The execution's outcome then: never a success. Says in the execution how far it came.
-  [[nodiscard]] Task<Result<void>> compensate(RunningExecution& execution, Error why);
+  /// Whether the execution has something to undo, now that this is its outcome. An error: that cannot be told.
+  [[nodiscard]] Task<Result<bool>> is_called_for(const RunningExecution& execution, const Result<void>& outcome);
+  /// What the execution has come to then; says in it how far the undoing came. An error: nothing can be said of it, it
+  /// is left to whoever opens the log again.
+  [[nodiscard]] Task<Result<Error>> compensate(RunningExecution& execution, Error why);
 
  private:
   [[nodiscard]] Task<Result<void>> begin(RunningExecution& execution, Error why);
+  [[nodiscard]] Task<Result<bool>> has_recorded_steps_to_undo(TrackedPtr tracked);
   [[nodiscard]] Task<Result<void>> undo_steps(RunningExecution& execution);
+  [[nodiscard]] Task<void> run_undo(std::shared_ptr<RuntimeExecutionContext> context,
+                                    std::shared_ptr<Promised<Result<void>>> over);
 
   Parts parts_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/step_journal.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <utility>
 
@@ -33,10 +34,21 @@ std::string step_payload(const StepOutcome& step) {
 
 }  // namespace
 
-std::string step_started_payload(const std::string& key, const std::string& input_digest) {
+std::string step_started_payload(const StepStart& start) {
   std::string payload;
-  base::JsonWriter(payload).begin_object().member("input_digest", input_digest).member("key", key).end_object();
+  base::JsonWriter json(payload);
+  json.begin_object().member("input_digest", start.input_digest).member("key", start.key);
+  json.member("observed", static_cast<std::uint64_t>(start.observed)).member("pivot", start.pivot).end_object();
   return payload;
+}
+
+Result<StepStart> start_from_record(const base::LogRecord& record) {
+  TRY(const Json payload, Json::parse(record.payload));
+  Payload members(payload);
+  StepStart start{members.text("key"), members.text("input_digest"), members.number("observed"),
+                  members.boolean("pivot"), record.position};
+  TRY(members.complete(record));
+  return start;
 }
 
 std::string step_compensated_payload(const std::string& key, std::uint32_t tries) {
@@ -49,6 +61,7 @@ Result<StepOutcome> step_from_record(const base::LogRecord& record) {
   TRY(const Json payload, Json::parse(record.payload));
   Payload members(payload);
   StepOutcome step;
+  step.position = record.position;
   step.key = members.text("key");
   step.input_digest = members.text("input_digest");
   step.observed = members.number("observed");
@@ -63,7 +76,8 @@ Result<StepOutcome> step_from_record(const base::LogRecord& record) {
   return step;
 }
 
-StepJournal::StepJournal(std::vector<StepOutcome> recorded, std::set<std::string> started, std::set<std::string> undone)
+StepJournal::StepJournal(std::vector<StepOutcome> recorded, std::vector<StepStart> started,
+                         std::set<std::string> undone)
     : started_(std::move(started)), undone_(std::move(undone)) {
   if (PLANTED_BUG("forget-recorded-steps")) return;
   for (StepOutcome& step : recorded) {
@@ -81,14 +95,27 @@ const StepOutcome* StepJournal::recorded(const std::string& key) const {
   return found == recorded_.end() ? nullptr : &found->second;
 }
 
+const StepStart* StepJournal::started(const std::string& key) const {
+  const auto found = std::ranges::find(started_, key, &StepStart::key);
+  return found == started_.end() ? nullptr : &*found;
+}
+
+bool StepJournal::has_failed(const std::string& key) const {
+  const StepOutcome* known = recorded(key);
+  return known != nullptr && !known->outcome;
+}
+
 std::vector<std::string> StepJournal::to_undo() const {
   std::vector<std::string> keys;
-  for (const std::string& key : started_) {
-    const StepOutcome* known = recorded(key);
-    const bool failed = known != nullptr && !known->outcome;
-    if (!failed && !is_undone(key)) keys.push_back(key);
+  for (const StepStart& start : started_) {
+    if (!start.pivot && !has_failed(start.key) && !undone_.contains(start.key)) keys.push_back(start.key);
   }
   return keys;
+}
+
+bool StepJournal::has_no_way_back() const {
+  return std::ranges::any_of(started_,
+                             [this](const StepStart& start) { return start.pivot && !has_failed(start.key); });
 }
 
 void StepJournal::append_records(const RecordOwner& owner, std::vector<base::RecordDraft>& out) {

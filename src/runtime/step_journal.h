@@ -25,11 +25,23 @@ struct StepOutcome {
   std::size_t observed = 0;  ///< answers that the context had given when it began
   std::uint32_t tries = 1;
   Result<Json> outcome;
+  std::uint64_t position = 0;  ///< of its record; 0: not recorded yet
 };
 
-[[nodiscard]] std::string step_started_payload(const std::string& key, const std::string& input_digest);
+/// That a step of a saga begins: one that can be undone, or the one behind which nothing is undone.
+struct StepStart {
+  std::string key;
+  std::string input_digest;
+  std::size_t observed = 0;  ///< as above
+  bool pivot = false;
+  std::uint64_t position = 0;
+};
+
+[[nodiscard]] std::string step_started_payload(const StepStart& start);
 [[nodiscard]] std::string step_compensated_payload(const std::string& key, std::uint32_t tries);
 
+/// A StepStarted record read back. corrupt when a member is missing.
+[[nodiscard]] Result<StepStart> start_from_record(const base::LogRecord& record);
 /// A StepCompleted or StepFailed record read back. corrupt when a member is missing.
 [[nodiscard]] Result<StepOutcome> step_from_record(const base::LogRecord& record);
 
@@ -37,7 +49,7 @@ class StepJournal {
  public:
   StepJournal() = default;
   /// With what earlier attempts recorded.
-  StepJournal(std::vector<StepOutcome> recorded, std::set<std::string> started, std::set<std::string> undone);
+  StepJournal(std::vector<StepOutcome> recorded, std::vector<StepStart> started, std::set<std::string> undone);
 
   /// Of the next step with this name; counts it.
   [[nodiscard]] std::string next_key(const std::string& name);
@@ -46,23 +58,27 @@ class StepJournal {
 
   void add(StepOutcome step) { pending_.push_back(std::move(step)); }
 
-  /// Of a step that can be undone: that it has begun, and that it is undone, is recorded.
-  [[nodiscard]] bool has_started(const std::string& key) const { return started_.contains(key); }
-  [[nodiscard]] bool is_undone(const std::string& key) const { return undone_.contains(key); }
-  void note_started(const std::string& key) { started_.insert(key); }
+  /// What is recorded of a saga's steps.
+  [[nodiscard]] const StepStart* started(const std::string& key) const;
+  void note_started(StepStart start) { started_.push_back(std::move(start)); }
   void note_undone(const std::string& key) { undone_.insert(key); }
-  /// Those that have begun, are not known to have failed, and are not undone.
+  /// Keys of those that can be undone, have begun, are not known to have failed, and are not undone, in the order of
+  /// their beginning.
   [[nodiscard]] std::vector<std::string> to_undo() const;
+  /// The pivot has begun, and is not known to have failed.
+  [[nodiscard]] bool has_no_way_back() const;
 
   [[nodiscard]] bool has_pending() const noexcept { return !pending_.empty(); }
   /// Appends the records of what is not recorded yet, which counts as recorded from then on.
   void append_records(const RecordOwner& owner, std::vector<base::RecordDraft>& out);
 
  private:
+  [[nodiscard]] bool has_failed(const std::string& key) const;
+
   std::unordered_map<std::string, std::uint32_t> counts_;  // of each name so far
   std::map<std::string, StepOutcome> recorded_;            // by key
   std::vector<StepOutcome> pending_;
-  std::set<std::string> started_;
+  std::vector<StepStart> started_;
   std::set<std::string> undone_;
 };
 

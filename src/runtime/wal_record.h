@@ -42,7 +42,7 @@ enum class RecordType : std::uint16_t {
   execution_cancelled = 35,     ///< {"duration_us", "error"}
   execution_terminated = 36,    ///< {"actor", "duration_us", "error", "reason"}
 
-  step_started = 37,        ///< {"input_digest", "key"}: of a step that can be undone
+  step_started = 37,        ///< {"input_digest", "key", "observed", "pivot"}: of a saga's step
   compensation_begun = 38,  ///< {"error"}: why its steps are undone
   step_compensated = 39,    ///< {"key", "tries"}
 

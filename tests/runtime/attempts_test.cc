@@ -153,6 +153,16 @@ TEST_F(Attempts, AreNotMadeAgainWhenTheDeadlineHadPassedBeforeTheHandlerBegan) {
   EXPECT_THAT(attempts_, SizeIs(0));
 }
 
+TEST_F(Attempts, AreNotWaitedForBehindTheDeadline) {
+  support(supporting({.max_tries = 5, .first_delay_us = 60 * kSecondUs, .max_delay_us = 60 * kSecondUs}), 9);
+  Intent intent = intent_for("work");
+  intent.deadline_us = runtime_.clock.wall_us() + kSecondUs;
+  const Heard heard = submit(intent);
+  ASSERT_TRUE(heard->has_value()) << "at once";
+  EXPECT_EQ(result_of(heard).status, ExecutionStatus::failed);
+  EXPECT_EQ(result_of(heard).error->reason, "flaky");
+}
+
 TEST_F(Attempts, WaitNoLongerForACommand) {
   support(supporting({.max_tries = 2, .first_delay_us = 3'600 * kSecondUs, .max_delay_us = 3'600 * kSecondUs}), 9);
   for (const Action action : {Action::cancel, Action::terminate}) {
