@@ -164,7 +164,8 @@ class ExecutionContext {
   [[nodiscard]] virtual std::uint32_t attempt() const = 0;  ///< from 1
   /// UTC microseconds; nothing when the intent has no deadline.
   [[nodiscard]] virtual std::optional<std::int64_t> deadline_us() const = 0;
-  /// False once the runtime has given up on this attempt (deadline, shutdown): nothing it adds will be committed.
+  /// False once the runtime has given up on this attempt (deadline, terminated, closing): nothing it adds will be
+  /// committed.
   [[nodiscard]] virtual bool still_owner() const = 0;
   /// True once somebody has asked the execution to end, and while that can still be: steps that are not recorded yet
   /// are refused as cancelled, reason "cancellation_requested". A handler that then returns an error ends the execution
