@@ -222,8 +222,8 @@ class ExecutionContext {
                                                  RetryPolicy retry = {}) {
     return run_step(std::move(name), std::move(input), std::move(function), {std::move(retry), std::move(undo), false});
   }
-  /// The step of a saga behind which there is no way back: once it has completed nothing is undone, a cancellation is
-  /// no longer heard, and when the execution fails it is parked, to be resumed.
+  /// The step of a saga behind which there is no way back: once it has completed nothing is undone, the deadline and a
+  /// cancellation are no longer heard, and when the execution fails it is parked, to be resumed.
   [[nodiscard]] Task<Result<Json>> pivot_step(std::string name, Json input, StepFunction function,
                                               RetryPolicy retry = {}) {
     return run_step(std::move(name), std::move(input), std::move(function), {std::move(retry), std::nullopt, true});

@@ -83,6 +83,7 @@ RuntimeExecutionContext::RuntimeExecutionContext(ContextServices& services, std:
       attempt_(attempt),
       recorded_(std::move(answers.observations)),
       steps_(std::move(answers.steps), std::move(answers.started), std::move(answers.undone)),
+      past_pivot_(steps_.has_pivot()),
       compensating_(answers.compensation.has_value()) {}
 
 Result<std::unique_ptr<RuntimeExecutionContext>> RuntimeExecutionContext::restore(

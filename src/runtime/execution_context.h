@@ -106,7 +106,7 @@ class RuntimeExecutionContext final : public ExecutionContext {
   /// Set: an earlier attempt did something else, so nothing of this one may be committed.
   [[nodiscard]] const std::optional<Error>& divergence() const noexcept { return divergence_; }
 
-  /// When the handler has ended, or may not be asked: whether it took steps that have to be undone now.
+  /// When the handler has ended: whether it took steps that have to be undone now.
   [[nodiscard]] bool has_undoable_steps() const {
     return !past_pivot_ && !(undoable_.empty() && steps_.to_undo().empty());
   }

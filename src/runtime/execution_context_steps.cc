@@ -34,7 +34,8 @@ std::size_t bytes_of(const Result<Json>& outcome) {
 Task<Result<Json>> RuntimeExecutionContext::run_step(std::string name, Json input, StepFunction function,
                                                      StepOptions options) {
   if (const auto begun = begin_step(name, input, options); !begun) co_return std::unexpected(begun.error());
-  StepOutcome step{steps_.next_key(name), base::sha256(input.dump()).hex(), commit_.observations.size(), 0, Json()};
+  StepOutcome step{steps_.next_key(name), base::sha256(input.dump()).hex(), commit_.observations.size(), 0, Json(),
+                   options.pivot};
   // Answered again it counts as it did when it ran: another attempt comes to a limit where the first one did.
   if (const auto room = admit(++steps_taken_, text_bytes({step.key}), "steps"); !room)
     co_return std::unexpected(room.error());

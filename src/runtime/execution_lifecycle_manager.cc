@@ -59,7 +59,7 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::carry_out(Execution exe
     }
     outcome = co_await attempt(execution);
   }
-  if (SagaCoordinator::is_called_for(execution, outcome) && !is_to_park(execution, outcome.error())) {
+  if (co_await sagas_.is_called_for(execution, outcome) && !is_to_park(execution, outcome.error())) {
     outcome = co_await sagas_.compensate(execution, outcome.error());
   }
   auto result = co_await complete_execution(execution, outcome);
@@ -256,10 +256,10 @@ ExecutionLifecycleManager::Ending ExecutionLifecycleManager::ending_of(const Exe
   if (outcome) return {ExecutionStatus::completed, RecordType::execution_completed, std::nullopt};
   Error error = recordable(outcome.error());
   if (execution.termination) return {ExecutionStatus::terminated, RecordType::execution_terminated, std::move(error)};
-  if (execution.compensation == Compensation::stuck) {
+  if (execution.undoing && execution.compensation != Compensation::done) {
     return {ExecutionStatus::compensation_stuck, RecordType::compensation_stuck, std::move(error)};
   }
-  if (execution.compensation == Compensation::none && is_to_park(execution, error)) {
+  if (!execution.undoing && is_to_park(execution, error)) {
     return {ExecutionStatus::parked, RecordType::execution_parked, std::move(error)};
   }
   if (execution.tracked->cancellation) {

@@ -42,7 +42,8 @@ Task<Result<HandlerResult>> run_handler(HandlerPlace place, RegisteredPtr handle
                                         std::shared_ptr<RuntimeExecutionContext> context,
                                         std::shared_ptr<HandlerOutcome> outcome) {
   std::optional<DeadlineTimers::Key> timer;
-  const auto deadline = context->is_compensating() ? std::nullopt : context->deadline_us();
+  const bool is_bound = !context->is_compensating() && !context->is_past_pivot();
+  const auto deadline = is_bound ? context->deadline_us() : std::nullopt;
   if (deadline) {
     const std::int64_t left_us = *deadline - place.clock.wall_us();
     if (left_us <= 0) {
@@ -50,6 +51,7 @@ Task<Result<HandlerResult>> run_handler(HandlerPlace place, RegisteredPtr handle
       co_return deadline_passed(*deadline);
     }
     timer = place.deadlines.add(place.clock.steady_us() + left_us, [deadline, outcome, context] {
+      if (context->is_past_pivot()) return;
       context->give_up();
       outcome->set(deadline_passed(*deadline));
     });

@@ -4,16 +4,32 @@
 #include <utility>
 
 #include "base/fault_points.h"
+#include "runtime/execution_history.h"
 #include "runtime/lifecycle_payloads.h"
 #include "runtime/spawn.h"
 #include "runtime/wal_record.h"
 
 namespace symphainy::runtime {
 
-bool SagaCoordinator::is_called_for(const RunningExecution& execution, const Result<void>& outcome) {
-  if (outcome || execution.termination || !execution.context || execution.context->divergence()) return false;
-  if (execution.undoing) return true;
-  return execution.context->has_undoable_steps();
+Task<bool> SagaCoordinator::is_called_for(const RunningExecution& execution, const Result<void>& outcome) {
+  if (outcome || execution.termination || !execution.context) co_return false;
+  // Its handler may still run, and take steps: what counts is what is recorded of them.
+  if (execution.context->given_up()) {
+    const bool has_steps = co_await has_to_undo(execution.tracked);
+    co_return has_steps && !execution.termination;
+  }
+  if (execution.context->divergence()) co_return false;
+  co_return execution.undoing || execution.context->has_undoable_steps();
+}
+
+// When the log cannot tell: undoing cannot go on either, and whoever resumes it sees why.
+Task<bool> SagaCoordinator::has_to_undo(TrackedPtr tracked) {
+  if (const auto readable = co_await parts_.log.durable(tracked->row.batches.back()); !readable) co_return false;
+  const auto history = read_history(parts_.log.log(), tracked->row);
+  auto answers = history ? answers_from_history(*history) : std::unexpected(history.error());
+  if (!answers) co_return true;
+  const StepJournal steps(std::move(answers->steps), std::move(answers->started), {});
+  co_return !steps.has_pivot() && !steps.to_undo().empty();
 }
 
 Task<Result<void>> SagaCoordinator::compensate(RunningExecution& execution, Error why) {

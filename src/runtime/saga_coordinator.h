@@ -31,11 +31,12 @@ class SagaCoordinator {
   explicit SagaCoordinator(Parts parts) : parts_(std::move(parts)) {}
 
   /// Whether the execution has something to undo, now that this is its outcome.
-  [[nodiscard]] static bool is_called_for(const RunningExecution& execution, const Result<void>& outcome);
+  [[nodiscard]] Task<bool> is_called_for(const RunningExecution& execution, const Result<void>& outcome);
   /// The execution's outcome then: never a success. Says in the execution how far it came.
   [[nodiscard]] Task<Result<void>> compensate(RunningExecution& execution, Error why);
 
  private:
+  [[nodiscard]] Task<bool> has_to_undo(TrackedPtr tracked);
   [[nodiscard]] Task<Result<void>> begin(RunningExecution& execution, Error why);
   [[nodiscard]] Task<Result<void>> undo_steps(RunningExecution& execution);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/step_journal.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <utility>
 
@@ -26,6 +27,7 @@ std::string step_payload(const StepOutcome& step) {
   }
   json.member("input_digest", step.input_digest).member("key", step.key);
   json.member("observed", static_cast<std::uint64_t>(step.observed));
+  if (step.outcome && step.pivot) json.member("pivot", Json(true));
   if (step.outcome) json.member("result", *step.outcome);
   json.member("tries", step.tries).end_object();
   return payload;
@@ -58,6 +60,8 @@ Result<StepOutcome> step_from_record(const base::LogRecord& record) {
   } else {
     const Json* result = payload.find("result");
     step.outcome = result == nullptr ? Json() : *result;
+    const Json* pivot = payload.find("pivot");
+    step.pivot = pivot != nullptr && pivot->as_bool().value_or(false);
   }
   TRY(members.complete(record));
   return step;
@@ -70,6 +74,10 @@ StepJournal::StepJournal(std::vector<StepOutcome> recorded, std::set<std::string
     std::string key = step.key;
     recorded_.emplace(std::move(key), std::move(step));
   }
+}
+
+bool StepJournal::has_pivot() const {
+  return std::ranges::any_of(recorded_, [](const auto& entry) { return entry.second.pivot; });
 }
 
 std::string StepJournal::next_key(const std::string& name) {

@@ -25,6 +25,7 @@ struct StepOutcome {
   std::size_t observed = 0;  ///< answers that the context had given when it began
   std::uint32_t tries = 1;
   Result<Json> outcome;
+  bool pivot = false;  ///< completed, it lets nothing be undone any more
 };
 
 [[nodiscard]] std::string step_started_payload(const std::string& key, const std::string& input_digest);
@@ -42,6 +43,8 @@ class StepJournal {
   /// Of the next step with this name; counts it.
   [[nodiscard]] std::string next_key(const std::string& name);
   [[nodiscard]] const StepOutcome* recorded(const std::string& key) const;
+  /// Whether an earlier attempt completed a pivot.
+  [[nodiscard]] bool has_pivot() const;
   [[nodiscard]] std::size_t size() const noexcept { return recorded_.size() + pending_.size(); }
 
   void add(StepOutcome step) { pending_.push_back(std::move(step)); }

@@ -33,8 +33,9 @@ enum class RecordType : std::uint16_t {
   execution_failed = 27,       ///< {"duration_us", "error"}
   execution_parked = 28,       ///< {"duration_us", "error"}: it stays as it is until somebody resumes it
 
-  step_completed = 30,  ///< {"input_digest", "key", "observed", "result", "tries"}; observed: answers given before it
-  step_failed = 31,     ///< {"error", "input_digest", "key", "observed", "tries"}
+  step_completed =
+      30,  ///< {"input_digest", "key", "observed", "pivot"?, "result", "tries"}; observed: answers given before it
+  step_failed = 31,  ///< {"error", "input_digest", "key", "observed", "tries"}
 
   attempt_failed = 32,          ///< {"duration_us", "error", "retry_after_us"}: another attempt follows
   cancellation_requested = 33,  ///< {"actor", "reason"}
