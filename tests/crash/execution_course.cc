@@ -50,6 +50,12 @@ Violations ExecutionCourse::follow(const LogRecord& record, const Json& payload)
       was_resumed_ = true;
       forgave_failures_.insert(record.attempt);
       break;
+    case RecordType::compensation_begun:
+      standing_ = Standing::begun_to_undo;
+      break;
+    case RecordType::step_compensated:
+      if (standing_ == Standing::begun_to_undo) standing_ = Standing::going_on;
+      break;
     case RecordType::cancellation_requested:
       if (standing_ == Standing::parked) standing_ = Standing::released;
       was_cancelled_ = true;
@@ -68,6 +74,7 @@ Violations ExecutionCourse::check_between_attempts(const LogRecord& record) cons
   const bool acts = type == RecordType::cancellation_requested || type == RecordType::execution_terminated;
   switch (standing_) {
     case Standing::going_on:
+    case Standing::begun_to_undo:
       return {};
     case Standing::attempt_failed:
       if (begins || acts) return {};

@@ -48,6 +48,7 @@ class ExecutionCourse {
  private:
   enum class Standing {
     going_on,
+    begun_to_undo,   ///< and nothing is undone yet: another attempt may do it, as the handler of this one is late
     attempt_failed,  ///< the next one has not begun
     parked,          ///< or its undoing is stuck
     released,        ///< somebody acted on it while it was parked; the next attempt has not begun

@@ -100,6 +100,28 @@ TEST_F(SagaCourseTest, UndoingGoesOnInAnotherProcessAndIsShownSo) {
   EXPECT_EQ(broken(), Broken{}) << told_;
 }
 
+TEST_F(SagaCourseTest, OfOneThatIsLateAnotherAttemptOfTheSameProcessUndoesTheSteps) {
+  fail_of_c();
+  add({undoing()});
+  add({started()});
+  ran(attempt_, "");
+  undo("b#1");
+  undo("a#1");
+  add({compensated()});
+  EXPECT_EQ(broken(), Broken{}) << told_;
+}
+
+TEST_F(SagaCourseTest, I6AnotherAttemptOfTheSameProcessGoesOnWithUndoing) {
+  fail_of_c();
+  add({undoing()});
+  undo("b#1");
+  add({started()});
+  ran(attempt_, "");
+  undo("a#1");
+  add({compensated()});
+  EXPECT_EQ(broken(), Broken{"I6"}) << told_;
+}
+
 TEST_F(SagaCourseTest, WhatFailedBeginsAgainInTheNextAttempt) {
   fail_of_c();
   add({attempt_failed()});
