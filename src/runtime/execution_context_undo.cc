@@ -2,7 +2,6 @@
 // The steps of an execution context that can be undone: which those are, and undoing them.
 #include <algorithm>
 #include <fmt/format.h>
-#include <ranges>
 
 #include "base/fault_points.h"
 #include "base/try.h"
@@ -60,8 +59,10 @@ Result<void> RuntimeExecutionContext::check_all_can_be_undone() const {
 Task<Result<void>> RuntimeExecutionContext::undo_steps() {
   begin_compensating();
   if (auto complete = check_all_can_be_undone(); !complete) co_return complete;
-  for (const UndoableStep& step : undoable_ | std::views::reverse) {
-    if (steps_.is_undone(step.key)) continue;
+  for (std::size_t left = undoable_.size(); left > 0; --left) {
+    const bool from_the_first = PLANTED_BUG("undo-in-order-of-beginning");
+    const UndoableStep& step = undoable_[from_the_first ? undoable_.size() - left : left - 1];
+    if (steps_.is_undone(step.key) || (!step.value && PLANTED_BUG("skip-undo-of-unknown"))) continue;
     if (auto undone = co_await undo(step); !undone) co_return undone;
   }
   co_return Result<void>();
