@@ -64,7 +64,7 @@ Task<Result<Json>> RuntimeExecutionContext::take_step(StepOutcome step, const St
   if (!still_owner()) co_return std::unexpected(superseded());
   if (const auto room = admit(0, bytes_of(step.outcome), "steps"); !room) co_return std::unexpected(room.error());
   steps_.add(step);
-  if (options.undo) undoable_.pop_back();
+  if (options.undo && (step.outcome || !PLANTED_BUG("undo-what-failed"))) undoable_.pop_back();
   note_undoable(step.key, options, &step.outcome);
   co_return step.outcome;
 }
@@ -107,7 +107,8 @@ std::unexpected<Error> RuntimeExecutionContext::diverged(const std::string& key,
 Task<Result<void>> RuntimeExecutionContext::record_what_came_before(const StepOutcome& step,
                                                                     const StepOptions& options) {
   if (!still_owner()) co_return std::unexpected(superseded());
-  const bool begins = (options.undo || options.pivot) && steps_.started(step.key) == nullptr;
+  const bool begins =
+      (options.undo || options.pivot) && steps_.started(step.key) == nullptr && !PLANTED_BUG("no-step-started");
   const bool all_recorded = !steps_.has_pending() && std::ranges::all_of(commit_.observations, &Observation::recorded);
   if (all_durable_ && all_recorded && !begins) co_return Result<void>();
   if (PLANTED_BUG("go-on-before-step-is-recorded")) co_return Result<void>();

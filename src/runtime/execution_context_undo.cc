@@ -2,7 +2,6 @@
 // The steps of an execution context that can be undone: which those are, and undoing them.
 #include <algorithm>
 #include <fmt/format.h>
-#include <ranges>
 
 #include "base/fault_points.h"
 #include "base/try.h"
@@ -73,8 +72,11 @@ Task<Result<void>> RuntimeExecutionContext::undo_steps() {
   for (const std::string& key : keys) {
     if (undoable(key) == nullptr) co_return std::unexpected(stuck(key, undo_missing()));
   }
-  for (const std::string& key : keys | std::views::reverse) {
-    if (auto undone = co_await undo(*undoable(key)); !undone) co_return undone;
+  for (std::size_t left = keys.size(); left > 0; --left) {
+    const bool from_the_first = PLANTED_BUG("undo-in-order-of-beginning");
+    const UndoableStep& step = *undoable(keys[from_the_first ? keys.size() - left : left - 1]);
+    if (!step.value && PLANTED_BUG("skip-undo-of-unknown")) continue;
+    if (auto undone = co_await undo(step); !undone) co_return undone;
   }
   co_return Result<void>();
 }

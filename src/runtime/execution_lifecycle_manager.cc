@@ -297,10 +297,10 @@ ExecutionLifecycleManager::Ending ExecutionLifecycleManager::ending_of(const Exe
   if (outcome) return {ExecutionStatus::completed, RecordType::execution_completed, std::nullopt};
   Error error = recordable(outcome.error());
   if (execution.termination) return {ExecutionStatus::terminated, RecordType::execution_terminated, std::move(error)};
-  if (execution.compensation == Compensation::stuck) {
+  if (execution.undoing && execution.compensation != Compensation::done) {
     return {ExecutionStatus::compensation_stuck, RecordType::compensation_stuck, std::move(error)};
   }
-  if (execution.compensation == Compensation::none && is_to_park(execution, error)) {
+  if (!execution.undoing && is_to_park(execution, error)) {
     return {ExecutionStatus::parked, RecordType::execution_parked, std::move(error)};
   }
   if (execution.tracked->cancellation) {

@@ -51,6 +51,7 @@ Task<Result<HandlerResult>> run_handler(HandlerPlace place, RegisteredPtr handle
       co_return deadline_passed(*deadline);
     }
     timer = place.deadlines.add(place.clock.steady_us() + left_us, [deadline, outcome, context] {
+      if (context->has_no_way_back()) return;
       context->give_up();
       outcome->set(deadline_passed(*deadline));
     });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Holds what runs left (case_files.h) against the invariants: one line of JSON for each case, {"case", "violations":
 // [{"invariant", "what"}...], "history", "acknowledged", "unknown", "ledger", "executions", "again", "retried",
-// "resumed", "cancelled", "terminated", "events", "position", "retired_segments", "snapshot", "outcome"?}. Copies of
-// the store are judged with it; their names stand before what is wrong with them, and their outcomes are "NAME" in its
+// "events", "position", "retired_segments", "snapshot", "outcome"?, and what course_counts.h counts}. Copies of the
+// store are judged with it; their names stand before what is wrong with them, and their outcomes are "NAME" in its
 // own. Exit 0: no violation; 1: some; 2: unreadable.
 //
 //   check_history_files [--quiescent] [--outcome] CASE...
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "crash/case_files.h"
+#include "crash/course_counts.h"
 
 namespace symphainy::tests {
 namespace {
@@ -113,11 +114,7 @@ void count_log(const LogFacts& facts, Json& report) {
     return std::ranges::count_if(facts.executions, [&](const auto& entry) { return is_so(entry.second); });
   };
   report["again"] = with([](const ExecutionFact& execution) { return execution.row.attempt > 1; });
-  report["retried"] = with([](const ExecutionFact& execution) { return execution.course.was_retried(); });
-  report["resumed"] = with([](const ExecutionFact& execution) { return execution.course.was_resumed(); });
-  for (const std::string status : {"cancelled", "terminated"}) {
-    report[status] = with([&](const ExecutionFact& execution) { return execution.row.status == status; });
-  }
+  for (const auto& [course, count] : count_courses(facts)) report[course] = count;
   report["position"] = facts.last_position;
 }
 

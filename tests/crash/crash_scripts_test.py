@@ -49,7 +49,8 @@ class CrashScripts(unittest.TestCase):
         torture = Torture(None, self.directory, "seed", 100, None)
         torture.count.update({"acknowledged": 10_000, "unknown": 1_000, "kills": 100, "killed in recovery": 20,
                               "again": 50, "retired_segments": 50, "new snapshots": 20, "retried": 100, "resumed": 50,
-                              "cancelled": 50, "terminated": 50})
+                              "cancelled": 50, "terminated": 50, "compensated": 100, "stuck": 50,
+                              "undone_of_cancelled": 50})
         self.assertEqual(torture.proved_too_little(), [])
         for what in list(torture.count):
             enough, torture.count[what] = torture.count[what], 0

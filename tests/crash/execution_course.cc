@@ -23,6 +23,7 @@ std::string text(const Json* json, std::string_view key) {
 Violations ExecutionCourse::follow(const LogRecord& record, const Json& payload) {
   Violations broken = check_between_attempts(record);
   const auto add = [&broken](Violations more) { std::ranges::move(more, std::back_inserter(broken)); };
+  add(saga_.follow(record, payload));
   switch (static_cast<RecordType>(record.type)) {
     case RecordType::execution_started:
       add(follow_start(record));
@@ -37,15 +38,23 @@ Violations ExecutionCourse::follow(const LogRecord& record, const Json& payload)
       forgave_failures_.insert(record.attempt);
       break;
     case RecordType::execution_parked:
+    case RecordType::compensation_stuck:
       standing_ = Standing::parked;
       goes_on_with_handler_ = text(payload.find("error"), "code") == "missing_handler";
-      parked_at_.insert(record.position);
+      (static_cast<RecordType>(record.type) == RecordType::execution_parked ? parked_at_ : stuck_at_)
+          .insert(record.position);
       break;
     case RecordType::execution_resumed:
       if (standing_ != Standing::parked) broken.push_back({"I14", "it was not parked"});
       standing_ = Standing::released;
       was_resumed_ = true;
       forgave_failures_.insert(record.attempt);
+      break;
+    case RecordType::compensation_begun:
+      standing_ = Standing::begun_to_undo;
+      break;
+    case RecordType::step_compensated:
+      if (standing_ == Standing::begun_to_undo) standing_ = Standing::going_on;
       break;
     case RecordType::cancellation_requested:
       if (standing_ == Standing::parked) standing_ = Standing::released;
@@ -65,6 +74,7 @@ Violations ExecutionCourse::check_between_attempts(const LogRecord& record) cons
   const bool acts = type == RecordType::cancellation_requested || type == RecordType::execution_terminated;
   switch (standing_) {
     case Standing::going_on:
+    case Standing::begun_to_undo:
       return {};
     case Standing::attempt_failed:
       if (begins || acts) return {};
@@ -123,7 +133,8 @@ const std::vector<StepFact>& ExecutionCourse::step(const std::string& key) const
 Violations ExecutionCourse::follow_end(const LogRecord& record) const {
   const auto type = static_cast<RecordType>(record.type);
   if (type == RecordType::execution_cancelled && !was_cancelled_) return {{"I14", "nobody had asked for that"}};
-  if (type == RecordType::execution_failed && was_cancelled_) {
+  const bool fails = type == RecordType::execution_failed || type == RecordType::execution_compensated;
+  if (fails && was_cancelled_) {
     return {{"I14", "somebody had asked it to end, so it is cancelled"}};
   }
   return {};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What may follow what among one execution's records: its steps (I5), its attempts (I6), its parking and its end (I14).
+// What may follow what among one execution's records: its steps (I5), its attempts (I6), what is
+// undone of it (I9, saga_course.h), its parking and its end (I14).
 #pragma once
 
 #include <cstdint>
@@ -11,14 +12,10 @@
 #include "symphainy/json.h"
 
 #include "base/log_record.h"
+#include "crash/saga_course.h"
+#include "crash/violation.h"
 
 namespace symphainy::tests {
-
-/// An invariant of ARCHITECTURE.md that does not hold, and where that shows.
-struct Violation {
-  std::string invariant;  ///< "I1"
-  std::string what;
-};
 
 /// A recorded outcome of a step.
 struct StepFact {
@@ -38,6 +35,9 @@ class ExecutionCourse {
   [[nodiscard]] bool may_run_again(const StepFact& recorded, std::uint32_t attempt) const;
   /// Positions where it was parked.
   [[nodiscard]] const std::set<std::uint64_t>& parked_at() const noexcept { return parked_at_; }
+  /// Positions where an undo of it was stuck.
+  [[nodiscard]] const std::set<std::uint64_t>& stuck_at() const noexcept { return stuck_at_; }
+  [[nodiscard]] const SagaCourse& saga() const noexcept { return saga_; }
   /// It waits for somebody to act, and nobody has.
   [[nodiscard]] bool is_parked() const noexcept { return standing_ == Standing::parked; }
   /// By anybody, and what came of it.
@@ -48,9 +48,10 @@ class ExecutionCourse {
  private:
   enum class Standing {
     going_on,
+    begun_to_undo,   ///< and nothing is undone yet: another attempt may do it, as the handler of this one is late
     attempt_failed,  ///< the next one has not begun
-    parked,
-    released,  ///< somebody acted on it while it was parked; the next attempt has not begun
+    parked,          ///< or its undoing is stuck
+    released,        ///< somebody acted on it while it was parked; the next attempt has not begun
   };
   [[nodiscard]] std::vector<Violation> follow_step(const base::LogRecord& record, const Json& payload, bool completed);
   [[nodiscard]] std::vector<Violation> follow_start(const base::LogRecord& record);
@@ -66,6 +67,8 @@ class ExecutionCourse {
   std::map<std::string, std::vector<StepFact>> steps_;
   std::set<std::uint32_t> forgave_failures_;  ///< attempts behind which steps that failed run again
   std::set<std::uint64_t> parked_at_;
+  std::set<std::uint64_t> stuck_at_;
+  SagaCourse saga_;
 };
 
 }  // namespace symphainy::tests

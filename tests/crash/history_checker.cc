@@ -11,6 +11,7 @@
 
 #include "base/try.h"
 #include "crash/store_checker.h"
+#include "crash/undo_checker.h"
 
 namespace symphainy::tests {
 namespace {
@@ -35,6 +36,7 @@ class HistoryCheck {
     check_refused();
     check_ledger();
     check_steps();
+    check_undone(evidence_, facts_, violations_);
     if (evidence_.faults_stopped) check_ended();
     if (evidence_.streams) check_streams();
   }
@@ -129,13 +131,19 @@ void HistoryCheck::check_acknowledged(const ClientOperation& operation) {
   if (operation.status != "rejected") check_body(operation, found->second);
 }
 
+// Where the log says that it waits for somebody, in this way; nothing: that is no way to wait.
+const std::set<std::uint64_t>* waiting_at(const ExecutionCourse& course, const std::string& status) {
+  if (status == "parked") return &course.parked_at();
+  return status == "compensation_stuck" ? &course.stuck_at() : nullptr;
+}
+
 void HistoryCheck::check_answer(const ClientOperation& operation, const ExecutionFact& execution) {
   const auto& row = execution.row;
   const std::string who = fmt::format("{}, execution {}", named(operation), row.execution_id);
-  if (operation.status == "parked") {
-    if (execution.course.parked_at().contains(operation.position)) return;
-    return broken("I1", fmt::format("{}: acknowledged as parked at {}, and in the log it was not parked there", who,
-                                    operation.position));
+  if (const auto* waits_at = waiting_at(execution.course, operation.status)) {
+    if (waits_at->contains(operation.position)) return;
+    return broken("I1", fmt::format("{}: acknowledged as {} at {}, and in the log it was not so there", who,
+                                    operation.status, operation.position));
   }
   if (row.ended_position == 0) {
     return broken("I1", fmt::format("{}: acknowledged as {}, but in the log it has not ended", who, operation.status));
@@ -201,8 +209,9 @@ void HistoryCheck::check_act(const ActSeen& act) {
                                                     : row.ended_position != 0;
   if (!is_recorded) return broken("I1", who + ", but the log does not say so");
   if (act.status == "running") return;
-  if (act.status == "parked") {
-    if (!course.parked_at().contains(act.position)) broken("I1", who + ", and that it was parked, but not where");
+  if (const auto* waits_at = waiting_at(course, act.status)) {
+    if (!waits_at->contains(act.position))
+      broken("I1", fmt::format("{}, and that it is {}, but not where", who, act.status));
   } else if (row.status != act.status) {
     broken("I14", fmt::format("{}, and that it is {}, but in the log it is {}", who, act.status, row.status));
   }
@@ -254,7 +263,8 @@ void HistoryCheck::check_steps() {
   std::map<std::pair<std::string, std::uint32_t>, std::string> last;
   for (const LedgerEntry& entry : evidence_.ledger) {
     const auto execution = facts_.executions.find(entry.execution_id);
-    if (entry.step.empty() || execution == facts_.executions.end()) continue;
+    const bool is_step = !entry.step.empty() && !entry.step.starts_with(kUndoPrefix);
+    if (!is_step || execution == facts_.executions.end()) continue;
     const ExecutionCourse& course = execution->second.course;
     for (const StepFact& recorded : course.step(entry.step)) {
       if (recorded.attempt >= entry.attempt || course.may_run_again(recorded, entry.attempt)) continue;

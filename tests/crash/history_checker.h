@@ -3,8 +3,8 @@
 // ARCHITECTURE.md and nothing of how a run went wrong; the torture, the crash points, the planted bugs and the
 // simulation are all judged by it.
 //
-// Checked: I1 to I8, I10 to I12 and I14. I9 comes with sagas. No threads, files or clock of
-// its own; whatever is not given (a null pointer, an empty list) is not looked at.
+// Checked: I1 to I12 and I14. No threads, files or clock of its own; whatever is not given (a null pointer, an empty
+// list) is not looked at.
 #pragma once
 
 #include <cstdint>
@@ -62,7 +62,8 @@ struct LedgerEntry {
   std::string tenant;
   std::string idempotency_key;  ///< empty: none
   std::uint32_t attempt = 0;
-  std::string step = {};  ///< key of the step whose function ran; empty: the handler itself
+  std::string step =
+      {};  ///< key of the step whose function ran, behind kUndoPrefix its undo function; empty: the handler
 };
 
 /// Where the log was seen to end, at an earlier check or in a durable head.

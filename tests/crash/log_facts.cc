@@ -44,7 +44,12 @@ void for_each(const Json& payload, std::string_view list,
 const std::map<RecordType, const char*> kEnds = {{RecordType::execution_completed, "completed"},
                                                  {RecordType::execution_failed, "failed"},
                                                  {RecordType::execution_cancelled, "cancelled"},
-                                                 {RecordType::execution_terminated, "terminated"}};
+                                                 {RecordType::execution_terminated, "terminated"},
+                                                 {RecordType::execution_compensated, "compensated"}};
+// What it is until something else is recorded.
+const std::map<RecordType, const char*> kStays = {{RecordType::execution_parked, "parked"},
+                                                  {RecordType::compensation_begun, "compensating"},
+                                                  {RecordType::compensation_stuck, "compensation_stuck"}};
 
 bool is_part_of_a_commit(RecordType type) {
   return type >= RecordType::artifacts_handled && type <= RecordType::events_queued;
@@ -227,8 +232,9 @@ void Reading::read_outcome(ExecutionFact& execution, const LogRecord& record, co
     execution.value_sha256 = base::sha256(dumped(payload, "result")).hex();
     return;
   }
-  if (type == RecordType::execution_parked) execution.row.status = "parked";
-  if (ended == kEnds.end() && type != RecordType::execution_parked && type != RecordType::attempt_failed) return;
+  const auto stays = kStays.find(type);
+  if (stays != kStays.end()) execution.row.status = stays->second;
+  if (ended == kEnds.end() && stays == kStays.end() && type != RecordType::attempt_failed) return;
   execution.row.error_code = text(payload.find("error"), "code");
   execution.row.error_message = text(payload.find("error"), "message");
 }
@@ -242,10 +248,14 @@ void Reading::read_started(ExecutionFact& execution, const LogRecord& record, co
                              record.partition_epoch));
   }
   execution.row.attempt = record.attempt;
+  execution.granted.insert(record.attempt);
+  if (execution.course.saga().begun_by()) {  // why it is undone, or stuck, still stands
+    execution.row.status = "compensating";
+    return;
+  }
   execution.row.status = "running";
   execution.row.error_code.clear();
   execution.row.error_message.clear();
-  execution.granted.insert(record.attempt);
 }
 
 void Reading::read_commit(ExecutionFact& execution, const LogRecord& record, const Json& payload) {

@@ -14,7 +14,7 @@ import time
 from harness import intent
 
 KINDS = (["note"] * 5 + ["store"] * 4 + ["derive"] * 4 + ["count"] * 3 + ["steps"] * 4 + ["forget"] * 2 + ["break"] * 2 +
-         ["dawdle"] * 2 + ["say_much"] + ["misattribute"] + ["flaky"] * 3 + ["stuck"] * 4)
+         ["dawdle"] * 2 + ["say_much"] + ["misattribute"] + ["flaky"] * 3 + ["stuck"] * 4 + ["saga"] * 6 + ["abandon"])
 TENANTS = ("acme", "other")
 UNDER_WAY = 8
 SHARED_KEYS = 400

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/try.h"
+#include "crash/torture_sagas.h"
 
 namespace symphainy::tests {
 namespace {
@@ -203,6 +204,14 @@ Task<Outcome> get_stuck(const Ledger& ledger, Work work) {
   co_return co_await settle(ledger, work);
 }
 
+Task<Outcome> travel_as_asked(const Ledger& ledger, Work work) {
+  return travel(ledger, work.context, work.name, work.number);
+}
+
+Task<Outcome> set_out_as_asked(const Ledger& ledger, Work work) {
+  return set_out(ledger, work.context, work.name);
+}
+
 struct Kind {
   Outcome (*run)(const Work&);  ///< nullptr: it takes steps
   Effects effects;
@@ -223,6 +232,8 @@ const std::map<std::string, Kind, std::less<>>& kinds() {
       {"torture.steps", {nullptr, Effects::external, take_steps}},
       {"torture.flaky", {nullptr, Effects::external, flounder, 3}},
       {"torture.stuck", {nullptr, Effects::external, get_stuck, 1, OutOfAttempts::park}},
+      {"torture.saga", {nullptr, Effects::external, travel_as_asked}},
+      {"torture.abandon", {nullptr, Effects::external, set_out_as_asked, 1, OutOfAttempts::park}},
       {"torture.say_much", {say_much, Effects::context_only}},
       {"torture.misattribute", {misattribute, Effects::external}}};
   return all;
@@ -285,6 +296,11 @@ void Ledger::note(const ExecutionContext& context, const std::string& step) cons
 Action action_on_parked(std::int64_t number) {
   static constexpr Action kActions[] = {Action::resume, Action::cancel, Action::terminate};
   return kActions[number % 3];
+}
+
+Action action_on_waiting(const std::string& intent_type, std::int64_t number) {
+  if (intent_type == "torture.saga") return Action::resume;
+  return intent_type == "torture.abandon" ? Action::cancel : action_on_parked(number);
 }
 
 std::shared_ptr<DomainService> make_torture_service(const Ledger& ledger) {

@@ -31,6 +31,8 @@ class Ledger {
 
 /// What is done to an execution that is parked, by the `number` among its parameters.
 [[nodiscard]] Action action_on_parked(std::int64_t number);
+/// The same, or when it is stuck in being undone, for any of them.
+[[nodiscard]] Action action_on_waiting(const std::string& intent_type, std::int64_t number);
 /// The ledger outlives the service.
 [[nodiscard]] std::shared_ptr<DomainService> make_torture_service(const Ledger& ledger);
 /// The intent types whose handlers note every run.

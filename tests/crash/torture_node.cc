@@ -59,29 +59,33 @@ Json answer_to(const Json& op, const Result<ExecutionResult>& result) {
   return answer;
 }
 
-// Submits it; when it is parked, acts on it as its parameters say. `done` hears the outcome of that. Whoever cannot
-// learn that either hears that it was `parked`, and not that nothing happened.
+bool waits_for_somebody(const ExecutionResult& result) {
+  return result.status == ExecutionStatus::parked || result.status == ExecutionStatus::compensation_stuck;
+}
+
+// Submits it; when it is parked, or stuck, acts on it as its parameters say. `done` hears the outcome of that. Whoever
+// cannot learn that either hears that it was `waiting`, and not that nothing happened.
 void submit_and_act(Runtime& runtime, const Json& intent, const Runtime::Done& done,
-                    std::optional<ExecutionResult> parked = std::nullopt) {
+                    std::optional<ExecutionResult> waiting = std::nullopt) {
   const auto is_refused = [](const Result<ExecutionResult>& result) {
     return !result && next_step(result.error().code) != NextStep::stop;
   };
   runtime.submit_json(intent, [=, &runtime](Result<ExecutionResult> result) {
-    if (parked && is_refused(result)) return done(*parked);
-    if (!result || result->status != ExecutionStatus::parked) return done(std::move(result));
+    if (waiting && is_refused(result)) return done(*waiting);
+    if (!result || !waits_for_somebody(*result)) return done(std::move(result));
     const std::int64_t number = intent.find("parameters")->find("number")->as_int64().value();
-    const ExecutionCommand command{.action = action_on_parked(number),
+    const ExecutionCommand command{.action = action_on_waiting(result->intent_type, number),
                                    .tenant_id = result->tenant_id,
                                    .execution_id = result->execution_id,
                                    .actor = {"service", "torture"},
-                                   .reason = "it was parked",
+                                   .reason = "it waited for somebody",
                                    .wait_for_end = true};
-    runtime.command(command, [=, &runtime, parked = *result](Result<ExecutionResult> acted) {
+    runtime.command(command, [=, &runtime, waiting = *result](Result<ExecutionResult> acted) {
       // Somebody acted first, or the process that did was killed before the next attempt.
-      const bool again = acted ? acted->status == ExecutionStatus::parked
+      const bool again = acted ? waits_for_somebody(*acted)
                                : acted.error().reason == "has_ended" || acted.error().reason == "not_parked";
-      if (again) return submit_and_act(runtime, intent, done, parked);
-      done(is_refused(acted) ? Result<ExecutionResult>(parked) : std::move(acted));
+      if (again) return submit_and_act(runtime, intent, done, waiting);
+      done(is_refused(acted) ? Result<ExecutionResult>(waiting) : std::move(acted));
     });
   });
 }

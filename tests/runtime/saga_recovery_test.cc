@@ -92,21 +92,6 @@ TEST_F(SagaRecovery, BehindThePivotADeadlineThatPassedBetweenProcessesUndoesNoth
   EXPECT_THAT(in_c.after.effects, ElementsAre("do c"));
 }
 
-TEST_F(SagaRecovery, BehindThePivotAMissedDeadlineParks) {
-  world_.stops_at = "do c";
-  runtime_.support("travel", burning_bridges(world_));
-  const Heard heard = runtime_.submit(with_deadline(kSecondUs));
-  runtime_.run();
-  runtime_.clock.advance_us(2 * kSecondUs);
-  runtime_.run();
-  ASSERT_TRUE(heard->has_value());
-  EXPECT_EQ(result_of(heard).status, ExecutionStatus::parked);
-  world_.stops_at.clear();
-  world_.gate.open();
-  runtime_.run();
-  EXPECT_EQ(result_of(act(runtime_, Action::resume)).status, ExecutionStatus::completed);
-}
-
 TEST_F(SagaRecovery, APivotOfWhichNobodyKnowsIsAskedForAgainAndNotUndone) {
   Died in_b("do b", 0, burning_bridges);
   const std::string id = row_in(*in_b.reopened).execution_id;

@@ -34,7 +34,7 @@ void Operators::hear_of(const std::string& tenant, const std::string& execution_
   if (simulator_.one_in(6)) act_later(known_.back());
 }
 
-void Operators::hear_of_parked(const std::string& tenant, const std::string& execution_id) {
+void Operators::hear_of_waiting(const std::string& tenant, const std::string& execution_id) {
   hear_of(tenant, execution_id);
   if (runtime_ != nullptr && !simulator_.one_in(4)) act_later({tenant, execution_id});
 }
@@ -72,7 +72,7 @@ void Operators::heard(const ExecutionCommand& command, std::uint64_t generation,
                    .action = std::string(to_string(command.action)),
                    .status = std::string(to_string(result->status)),
                    .position = result->position});
-  if (result->status == ExecutionStatus::parked) hear_of_parked(command.tenant_id, command.execution_id);
+  if (is_waiting(result->status)) hear_of_waiting(command.tenant_id, command.execution_id);
 }
 
 }  // namespace symphainy::simulation

@@ -24,8 +24,11 @@ class Operators {
   void runtime_is_gone();
   /// An execution runs; perhaps somebody will act on it.
   void hear_of(const std::string& tenant, const std::string& execution_id);
-  /// One is parked; more likely so.
-  void hear_of_parked(const std::string& tenant, const std::string& execution_id);
+  [[nodiscard]] static bool is_waiting(ExecutionStatus status) {
+    return status == ExecutionStatus::parked || status == ExecutionStatus::compensation_stuck;
+  }
+  /// One is parked, or its undoing is stuck; more likely so.
+  void hear_of_waiting(const std::string& tenant, const std::string& execution_id);
 
   /// What they were told was done.
   [[nodiscard]] const std::vector<tests::ActSeen>& acts() const noexcept { return acts_; }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/try.h"
+#include "crash/course_counts.h"
 #include "crash/whole_log.h"
 #include "simulation/simulated_node.h"
 #include "simulation/workload.h"
@@ -330,14 +331,7 @@ class World {
   void count_executions(const public_works::EventLog& log) {
     std::vector<tests::Violation> told_already;
     const tests::LogFacts facts = tests::read_log(log, UINT64_MAX, told_already);
-    for (const auto& [id, execution] : facts.executions) {
-      if (execution.course.was_retried()) ++report_.counts["executions_retried"];
-      if (execution.course.was_resumed()) ++report_.counts["executions_resumed"];
-      report_.counts["executions_parked"] += execution.course.parked_at().empty() ? 0 : 1;
-      for (const std::string status : {"cancelled", "terminated"}) {
-        if (execution.row.status == status) ++report_.counts["executions_" + status];
-      }
-    }
+    for (const auto& [course, count] : tests::count_courses(facts)) report_.counts["executions_" + course] += count;
   }
 
   std::map<public_works::StreamName, std::vector<std::string>> streams() {

@@ -31,6 +31,9 @@ TEST(Simulation, TwoHundredSeedsKeepEveryInvariantAndMeetEveryFault) {
   for (const char* done : {"retried", "resumed", "cancelled", "terminated", "parked"}) {
     EXPECT_GE(counts[std::string("executions_") + done], kSeeds / 2) << done;
   }
+  for (const char* undone : {"compensated", "stuck", "undone_of_cancelled", "undone_of_unknown"}) {
+    EXPECT_GE(counts[std::string("executions_") + undone], kSeeds / 10) << undone;
+  }
   EXPECT_GE(counts["segments_retired"], kSeeds) << "the log's beginning was hardly ever given up";
   for (const char* kept :
        {"answer_retired", "began_with_a_snapshot", "segments_archived", "snapshot_damaged", "snapshots"}) {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <coroutine>
 #include <fmt/format.h>
 #include <iterator>
 #include <stdexcept>
@@ -11,6 +10,7 @@
 #include "base/digest.h"
 #include "base/try.h"
 #include "public_works/abstractions/event_log.h"
+#include "simulation/sleep.h"
 
 namespace symphainy::simulation {
 namespace {
@@ -27,17 +27,7 @@ constexpr std::uint64_t kVerySlowUs = 1'500'000;  // others fill segments meanwh
 constexpr std::size_t kLargeBytes = 20'000;       // too large for the log
 
 const std::set<std::string> kSteppingTypes = {"steps", "flaky", "stuck"};
-
-/// co_await sleep: the handler goes on later.
-struct Sleep {
-  public_works::Executor& executor;
-  std::int64_t until_us;
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiting) const {
-    executor.post_at(until_us, [waiting] { waiting.resume(); });
-  }
-  void await_resume() const noexcept {}
-};
+const std::set<std::string> kSagas = {"journey", "voyage"};  // the second kind is parked when it fails
 
 std::string member(const Intent& intent, std::string_view name) {
   const Json* value = intent.parameters.find(name);
@@ -139,9 +129,9 @@ Intent Workload::new_intent(Client& client) {
       return again;
     }
   }
-  static constexpr std::array<const char*, 14> kTypes = {"note",  "note",  "count",  "derive",      "derive",
-                                                         "large", "slow",  "faulty", "unsupported", "steps",
-                                                         "flaky", "flaky", "stuck",  "stuck"};
+  static constexpr std::array<const char*, 18> kTypes = {
+      "note",  "note",  "count", "derive", "derive", "large",   "slow",    "faulty",  "unsupported",
+      "steps", "flaky", "flaky", "stuck",  "stuck",  "journey", "journey", "journey", "voyage"};
   Json parameters = Json::object({{"key", fmt::format("k{}", simulator_.below(5))}});
   parameters["events"] = simulator_.below(4);
   const auto& known = references_[simulator_.one_in(15) ? "acme" : client.tenant];
@@ -186,7 +176,7 @@ void Workload::heard(Client& client, std::uint64_t generation, Result<ExecutionR
     operation.position = result->position;
     if (result->status == ExecutionStatus::completed) operation.value_sha256 = base::sha256(result->value.dump()).hex();
     for (const PublishedEvent& event : result->events) operation.event_ids.push_back(event.event_id);
-    if (result->status == ExecutionStatus::parked) operators_.hear_of_parked(client.tenant, result->execution_id);
+    if (Operators::is_waiting(result->status)) operators_.hear_of_waiting(client.tenant, result->execution_id);
     for (const Reference& reference : result->references) references_[client.tenant].push_back(reference.reference_id);
     client.pending.reset();
   } else if (result.error().reason == public_works::kHistoryRetired) {
@@ -205,7 +195,7 @@ void Workload::heard(Client& client, std::uint64_t generation, Result<ExecutionR
 // ---------------------------------------------------------------------------------------------------------
 
 std::set<std::string> Workload::noting_types() {
-  return {"count", "derive", "large", "slow", "faulty", "steps", "flaky", "stuck"};
+  return {"count", "derive", "large", "slow", "faulty", "steps", "flaky", "stuck", "journey", "voyage"};
 }
 
 Result<bool> Workload::register_handlers(Runtime& runtime, bool every) {
@@ -217,7 +207,8 @@ Result<bool> Workload::register_handlers(Runtime& runtime, bool every) {
   for (const std::string& type : types) {
     IntentSupport support{type, schema, 1, type == "note" ? Effects::context_only : Effects::external};
     if (type == "flaky") support.retry = {.max_tries = 3, .first_delay_us = 10'000, .max_delay_us = 60'000};
-    if (type == "stuck") {
+    if (type == "journey") support.retry = {.max_tries = 2, .first_delay_us = 10'000};
+    if (type == "stuck" || type == "voyage") {
       support.retry = {.max_tries = 2, .first_delay_us = 5'000, .non_retryable = {"no_luck"}};
       support.out_of_attempts = OutOfAttempts::park;
     }
@@ -236,8 +227,9 @@ Task<Result<HandlerResult>> Workload::handle(const Intent& intent, ExecutionCont
     const auto duration = static_cast<std::int64_t>(simulator_.below(simulator_.one_in(3) ? kVerySlowUs : kSlowUs));
     co_await Sleep{handlers_, simulator_.clock().steady_us() + duration};
   }
-  if (kSteppingTypes.contains(intent.intent_type)) {
-    auto taken = co_await take_steps(intent, context);
+  const bool is_saga = kSagas.contains(intent.intent_type);
+  if (is_saga || kSteppingTypes.contains(intent.intent_type)) {
+    auto taken = is_saga ? co_await take_saga(intent, context) : co_await take_steps(intent, context);
     operators_.hear_of(intent.tenant_id, context.execution_id());
     if (!taken) co_return std::unexpected(taken.error());
   }

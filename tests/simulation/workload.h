@@ -57,6 +57,8 @@ class Workload {
   [[nodiscard]] Task<Result<HandlerResult>> handle(const Intent& intent, ExecutionContext& context);
   void note(const ExecutionContext& context, std::string step = "");
   [[nodiscard]] Task<Result<Json>> take_steps(const Intent& intent, ExecutionContext& context);
+  [[nodiscard]] Task<Result<Json>> take_saga(const Intent& intent, ExecutionContext& context);
+  [[nodiscard]] Task<Result<void>> take_back(std::string key, const ExecutionContext& context);
   [[nodiscard]] Task<Result<Json>> run_step(std::string key, const ExecutionContext& context, std::uint64_t eighths);
   [[nodiscard]] Result<Json> act(const Intent& intent, ExecutionContext& context);
 
