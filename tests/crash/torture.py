@@ -80,11 +80,13 @@ class Torture:
             alive = all(self.kill_once() for _ in range(rounds))
             # What the last kill left is judged too, as far as that can be before everything was resumed.
             complaints = self.check()
-            finished = alive and self.finish(clients)
+            finished = alive and not complaints and self.finish(clients)
         finally:
             for pid in clients:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
+        if complaints:
+            return complaints
         complaints += self.check("--quiescent") if finished else self.check()
         if not finished:
             complaints.append({"invariant": "unfinished", "what": f"the node or a client failed: {self.case.errors()}"})
