@@ -82,6 +82,8 @@ Result<int> serve(Invocation& invocation, const ServeArguments& arguments) {
   notify(must_be_opened_again ? "the log cannot be written any more; stopping, start it again to go on"
                               : "stopping on request: answering what has arrived");
   api.stop_taking();
+  // What waits for its next attempt would hold up the answers that stop() waits for.
+  runtime->begin_closing();
   server.stop();
   const Result<void> closed = runtime->close();
   socket.remove();

@@ -38,6 +38,8 @@ class RemoteRuntime final : public Runtime {
   /// The serving process's; when it cannot be asked, what was last known of it.
   [[nodiscard]] RuntimeStatistics statistics() const override;
   [[nodiscard]] Result<void> drain() override;
+  /// Does nothing: what was sent is the serving process's to answer.
+  void begin_closing() override {}
   /// Waits for what was submitted here and drains. The serving process goes on; when it has ended meanwhile, that is no
   /// error, because it drained by itself or will when it is opened again.
   Result<void> close() override;
