@@ -57,6 +57,9 @@ class RawConnection {
     return true;
   }
 
+  /// As a peer that has said all it has to say; it may still read.
+  void end_sending() const { ::shutdown(descriptor_, SHUT_WR); }
+
   /// One response whose body has a Content-Length, or none.
   RawResponse read_response() {
     while (!held_.contains("\r\n\r\n") && read_some()) {

@@ -154,6 +154,9 @@ class Runtime {
 
   /// Waits until projections and events have caught up with everything acknowledged so far.
   [[nodiscard]] virtual Result<void> drain() = 0;
+  /// The first part of close(), which waits for nothing: refuses what is submitted from now on. What waits for room or
+  /// for its next attempt is answered, unknown with reason "closing": it goes on when the directory is opened again.
+  virtual void begin_closing() = 0;
   /// Waits for executions in flight, drains, and closes the log. The destructor does the same and ignores the outcome.
   virtual Result<void> close() = 0;
 

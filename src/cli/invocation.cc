@@ -11,6 +11,7 @@
 #include "app/content.h"
 #include "base/ids.h"
 #include "base/try.h"
+#include "experience/control_socket.h"
 #include "experience/remote_runtime.h"
 
 namespace symphainy::cli {
@@ -69,7 +70,8 @@ Result<std::unique_ptr<Runtime>> Invocation::open_runtime(const RuntimeOptions& 
   auto own = own_runtime(options, roots, unfinished_ones);
   if (own || own.error().reason != "locked") return own;
   auto served = experience::RemoteRuntime::connect(options.data_directory, options.max_in_flight);
-  if (!served) return own;  // whoever owns the directory does not serve it, or not any more
+  // Whoever owns the directory does not serve it, or not any more.
+  if (!served && served.error().reason == experience::kNotServing) return own;
   return served;
 }
 

@@ -2,6 +2,7 @@
 // `symphainy serve`: the node that lives. It owns the data directory and takes intents over DATA/control.sock until it
 // is told to stop; then it answers what has arrived, and only then closes.
 #include <array>
+#include <csignal>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -69,6 +70,8 @@ Result<experience::ControlSocket> listen(experience::HttpServer& server, experie
 
 Result<int> serve(Invocation& invocation, const ServeArguments& arguments) {
   TRY(const app::Configuration configuration, configure(invocation, arguments));
+  // Whoever reads its stderr may be gone before it is: what it says then is lost, and nothing else.
+  ::signal(SIGPIPE, SIG_IGN);
   const StopSignal stop;
   const Alarm stopped;
   TRY(const auto runtime, invocation.own_runtime(configuration.runtime_options(), configuration.roots));
@@ -82,6 +85,8 @@ Result<int> serve(Invocation& invocation, const ServeArguments& arguments) {
   notify(must_be_opened_again ? "the log cannot be written any more; stopping, start it again to go on"
                               : "stopping on request: answering what has arrived");
   api.stop_taking();
+  // What waits for its next attempt would hold up the answers that stop() waits for.
+  runtime->begin_closing();
   server.stop();
   const Result<void> closed = runtime->close();
   socket.remove();

@@ -92,12 +92,13 @@ void ControlApi::take_command(const std::string& body, const Reply& reply) {
   });
 }
 
+HttpAnswer ControlApi::problem_of(const Error& error) const {
+  if (on_stopped_ && (error.code == ErrorCode::unknown || error.code == ErrorCode::stopped)) on_stopped_();
+  return problem(error);
+}
+
 HttpAnswer ControlApi::answer_of(const Result<ExecutionResult>& outcome) const {
-  if (!outcome) {
-    const ErrorCode code = outcome.error().code;
-    if (on_stopped_ && (code == ErrorCode::unknown || code == ErrorCode::stopped)) on_stopped_();
-    return problem(outcome.error());
-  }
+  if (!outcome) return problem_of(outcome.error());
   const bool goes_on = outcome->status == ExecutionStatus::running;
   HttpAnswer answer{goes_on ? 202U : 200U, std::string(kJsonType), outcome->to_json().dump() + "\n", {}};
   answer.headers.emplace_back(kPositionHeader, std::to_string(outcome->position));
@@ -108,7 +109,7 @@ HttpAnswer ControlApi::answer_of(const Result<ExecutionResult>& outcome) const {
 void ControlApi::drain(Reply reply) {
   boost::asio::post(*blocking_, [this, reply = std::move(reply)] {
     const Result<void> drained = runtime_.drain();
-    reply_with(reply, drained ? HttpAnswer{200, std::string(kJsonType), "{}\n", {}} : problem(drained.error()));
+    reply_with(reply, drained ? HttpAnswer{200, std::string(kJsonType), "{}\n", {}} : problem_of(drained.error()));
   });
 }
 

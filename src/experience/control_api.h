@@ -50,6 +50,7 @@ class ControlApi : public HttpHandler {
   void take_intent(const std::string& body, const Reply& reply);
   void drain(Reply reply);
   [[nodiscard]] HttpAnswer health() const;
+  [[nodiscard]] HttpAnswer problem_of(const Error& error) const;
   [[nodiscard]] HttpAnswer answer_of(const Result<ExecutionResult>& outcome) const;
 
   Runtime& runtime_;

@@ -21,10 +21,37 @@ namespace {
 constexpr const char* kName = "control.sock";
 // Bound and given its mode under this name first: nobody may connect before the mode is right.
 constexpr const char* kNewName = "control.sock.new";
-constexpr int kBacklog = 128;
 
-Error os_error(int code, const std::string& what) {
-  return Error{ErrorCode::io_error, fmt::format("{}: {}", what, std::strerror(code)), "control_socket", {}};
+bool is_directory(int directory, const char* name) {
+  struct stat found{};
+  return ::fstatat(directory, name, &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(found.st_mode);
+}
+
+Error cannot_listen(int code, const std::string& data_directory, int directory) {
+  for (const char* name : {kName, kNewName}) {
+    if (directory < 0 || !is_directory(directory, name)) continue;
+    return Error{ErrorCode::io_error,
+                 fmt::format("cannot listen on {0}/{1}: {0}/{2} is a directory, where the socket is to be; remove it",
+                             data_directory, kName, name),
+                 "control_socket",
+                 {}};
+  }
+  return Error{ErrorCode::io_error,
+               fmt::format("cannot listen on {}/{}: {}", data_directory, kName, std::strerror(code)),
+               "control_socket",
+               {}};
+}
+
+Error cannot_connect(int code, const std::string& data_directory) {
+  const std::string why = fmt::format("{}/{}: {}", data_directory, kName, std::strerror(code));
+  if (code == ENOENT || code == ECONNREFUSED)
+    return Error{ErrorCode::unavailable, "nobody answers at " + why, std::string(kNotServing), {}};
+  if (code == EAGAIN)
+    return Error{ErrorCode::overloaded,
+                 fmt::format("too many wait for a connection to {}/{}; try again", data_directory, kName),
+                 std::string(kBacklogFull),
+                 {}};
+  return Error{ErrorCode::unavailable, "cannot connect to " + why, "control_socket", {}};
 }
 
 sockaddr_un address_in(int directory, const char* name) {
@@ -43,7 +70,7 @@ int bind_in(int directory, int descriptor) {
   ::unlinkat(directory, kNewName, 0);
   if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return errno;
   if (::fchmodat(directory, kNewName, S_IRUSR | S_IWUSR, 0) != 0) return errno;
-  if (::listen(descriptor, kBacklog) != 0) return errno;
+  if (::listen(descriptor, SOMAXCONN) != 0) return errno;
   if (::renameat(directory, kNewName, directory, kName) != 0) return errno;
   return 0;
 }
@@ -55,7 +82,8 @@ Result<ControlSocket> ControlSocket::listen(const std::string& data_directory) {
   int failed = made.directory_ < 0 || made.descriptor_ < 0 ? errno : 0;
   if (failed == 0) failed = bind_in(made.directory_, made.descriptor_);
   if (failed == 0) return made;
-  return std::unexpected(os_error(failed, fmt::format("cannot listen on {}/{}", data_directory, kName)));
+  ::unlinkat(made.directory_, kNewName, 0);
+  return std::unexpected(cannot_listen(failed, data_directory, made.directory_));
 }
 
 ControlSocket::ControlSocket(ControlSocket&& other) noexcept
@@ -86,8 +114,7 @@ Result<int> connect_to_control_socket(const std::string& data_directory) {
   if (directory >= 0) ::close(directory);
   if (failed == 0) return descriptor;
   if (descriptor >= 0) ::close(descriptor);
-  return fail(ErrorCode::unavailable,
-              fmt::format("nobody answers at {}/{}: {}", data_directory, kName, std::strerror(failed)), "not_serving");
+  return std::unexpected(cannot_connect(failed, data_directory));
 }
 
 }  // namespace symphainy::experience

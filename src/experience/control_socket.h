@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "symphainy/error.h"
 
@@ -33,7 +34,11 @@ class ControlSocket {
   int descriptor_;
 };
 
-/// A connected descriptor, which the caller closes. unavailable, reason "not_serving", when nobody listens.
+inline constexpr std::string_view kNotServing = "not_serving";
+inline constexpr std::string_view kBacklogFull = "backlog";
+
+/// A connected descriptor, which the caller closes. unavailable, reason kNotServing, when nobody listens; overloaded,
+/// reason kBacklogFull, when more wait to be taken than the system lets wait.
 [[nodiscard]] Result<int> connect_to_control_socket(const std::string& data_directory);
 
 }  // namespace symphainy::experience

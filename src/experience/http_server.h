@@ -18,7 +18,9 @@ namespace symphainy::experience {
 
 struct HttpLimits {
   std::size_t header_bytes = 16 * 1024;
-  std::size_t connections = 256;                              ///< of all listeners; one more is told so and closed
+  std::size_t connections = 256;                              ///< on the local socket; one more is told so and closed
+  std::size_t loopback_connections = 8;                       ///< of each loopback listener, likewise
+  std::size_t received_bytes = 256 * 1024 * 1024;             ///< of all bodies that are not whole yet; beyond it 503
   std::chrono::milliseconds idle = std::chrono::seconds(60);  ///< between two requests
   std::chrono::milliseconds header_time = std::chrono::seconds(5);  ///< from a request's first byte to its header's end
   std::chrono::milliseconds body_time = std::chrono::seconds(30);   ///< from there to its body's end
@@ -44,8 +46,8 @@ class HttpServer {
   /// is no loopback address: what is served there is for this machine.
   [[nodiscard]] Result<TcpEndpoint> serve_loopback(const std::string& address, HttpHandler& handler);
 
-  /// Takes no more connections, waits until every request that has arrived is answered, closes the rest. Not from the
-  /// server's own thread.
+  /// Takes no more connections, waits until every request that has arrived is answered, closes the rest. A peer that
+  /// does not read its answer may delay that by `answer_time`. Not from the server's own thread.
   void stop();
 
  private:

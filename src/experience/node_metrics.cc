@@ -65,8 +65,11 @@ struct NodeMetrics::Families {
 NodeMetrics::NodeMetrics() : families_(std::make_unique<Families>()) {
   families_->build.Add({{"version", std::string(kVersion)}}).Set(1);
   // A rate needs its zero: what has never happened is told too.
-  for (const char* status : {"completed", "failed", "rejected", "parked", "error"})
-    families_->answered.Add({{"status", status}});
+  using enum ExecutionStatus;
+  for (const ExecutionStatus status : {running, completed, failed, rejected, cancelled, terminated, parked,
+                                       compensating, compensated, compensation_stuck})
+    families_->answered.Add({{"status", std::string(to_string(status))}});
+  families_->answered.Add({{"status", "error"}});
 }
 
 NodeMetrics::~NodeMetrics() = default;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <fmt/format.h>
 #include <future>
 #include <mutex>
@@ -16,6 +17,9 @@
 
 namespace symphainy::experience {
 namespace {
+
+// Health is told at once, whatever else is done; who is silent for so long will not answer anything else either.
+constexpr auto kHealthTime = std::chrono::seconds(5);
 
 std::string_view header(const HttpAnswer& answer, std::string_view name) {
   const auto found = std::ranges::find(answer.headers, name, &std::pair<std::string, std::string>::first);
@@ -69,10 +73,10 @@ class RemoteRuntime::Impl {
       : client(data_directory, {.connections = ClientLimits().connections, .queued = max_in_flight}) {}
 
   Result<void> learn() {
-    TRY(const Json health, json_of(client.ask({"GET", "/v1/health", ""})));
+    TRY(const Json health, json_of(client.ask({"GET", "/v1/health", ""}, kHealthTime)));
     const Json* status = health.find("status");
     if (status == nullptr || status->as_string() != "serving")
-      return fail(ErrorCode::unavailable, "the serving process is stopping; try again when it has", "not_serving");
+      return fail(ErrorCode::unavailable, "the serving process is stopping; try again when it has", "stopping");
     const std::lock_guard lock(mutex_);
     last_known_ = statistics_of(health);
     return {};

@@ -2,8 +2,9 @@
 // The runtime of another process, over its control socket: what submits to a runtime works unchanged while
 // `symphainy serve` owns the data directory.
 //
-// A few connections carry one request each at a time, on one thread; more submissions wait in a queue. A connection
-// that is lost once a request was sent leaves its outcome unknown, and is never tried again by itself.
+// A few connections carry one request each at a time, on one thread; more submissions wait in a queue. What the node
+// has no room for just now is sent again when it says so. A connection that is lost once a request was sent leaves its
+// outcome unknown, and is never tried again by itself.
 #pragma once
 
 #include <memory>
@@ -15,7 +16,8 @@ namespace symphainy::experience {
 
 class RemoteRuntime final : public Runtime {
  public:
-  /// unavailable, reason "not_serving", when nobody answers in that directory. At most `max_in_flight` submissions are
+  /// unavailable: reason "not_serving" when nobody listens in that directory, "stopping" when the node there takes
+  /// nothing more, "no_answer" when it is silent for 5 s. At most `max_in_flight` submissions are
   /// held; what is beyond them is refused as overloaded.
   [[nodiscard]] static Result<std::unique_ptr<RemoteRuntime>> connect(const std::string& data_directory,
                                                                       std::size_t max_in_flight);
@@ -38,7 +40,10 @@ class RemoteRuntime final : public Runtime {
   /// The serving process's; when it cannot be asked, what was last known of it.
   [[nodiscard]] RuntimeStatistics statistics() const override;
   [[nodiscard]] Result<void> drain() override;
-  /// Waits for what was submitted here and drains. The serving process goes on; when it has ended meanwhile, that is no
+  /// Does nothing: what was sent is the serving process's to answer.
+  void begin_closing() override {}
+  /// Waits for what was submitted here and drains. What the node has no room for then is sent once more
+  /// at most. The serving process goes on; when it has ended meanwhile, that is no
   /// error, because it drained by itself or will when it is opened again.
   Result<void> close() override;
 

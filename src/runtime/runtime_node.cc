@@ -5,6 +5,7 @@
 #include <chrono>
 #include <fmt/format.h>
 #include <future>
+#include <utility>
 
 #include "symphainy/version.h"
 
@@ -387,14 +388,19 @@ Result<void> RuntimeNode::drain() {
   return surface_->wait_until(adapters_.log.durable_position());
 }
 
+void RuntimeNode::begin_closing() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(closing_, true)) return;
+  adapters_.log.end_waiting_for_room();
+  if (lifecycle_) adapters_.partition.post([this] { lifecycle_->stop_waiting(); });
+}
+
 Result<void> RuntimeNode::close() {
   const std::lock_guard closing(close_mutex_);  // a second caller returns when it is closed
+  begin_closing();
   {
     std::unique_lock lock(mutex_);
     if (closed_) return {};
-    closing_ = true;
-    adapters_.log.end_waiting_for_room();
-    if (lifecycle_) adapters_.partition.post([this] { lifecycle_->stop_waiting(); });
     public_works::wait_for_work(adapters_.partition, lock, idle_, [this] { return in_flight_ == 0; });
     closed_ = true;
   }

@@ -59,6 +59,7 @@ class RuntimeNode final : public Runtime {
   [[nodiscard]] Result<ExecutionResult> command(ExecutionCommand command) override;
   [[nodiscard]] RuntimeStatistics statistics() const override;
   [[nodiscard]] Result<void> drain() override;
+  void begin_closing() override;
   Result<void> close() override;
 
   [[nodiscard]] IntentRegistry& registry() noexcept { return registry_; }

@@ -129,7 +129,7 @@ Ended Running::wait() {
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), read_whole(out_), read_whole(err_)};
 }
 
-std::unique_ptr<Running> ProgramTest::start(const Arguments& arguments, int output) {
+std::unique_ptr<Running> ProgramTest::start(const Arguments& arguments, int output, int errors) {
   ::signal(SIGPIPE, SIG_IGN);
   const std::string stem = directory_ / ("output-" + std::to_string(count_++));
   int ends[2];
@@ -149,7 +149,7 @@ std::unique_ptr<Running> ProgramTest::start(const Arguments& arguments, int outp
   if (process == 0) {
     ::dup2(ends[0], STDIN_FILENO);
     ::dup2(output >= 0 ? output : out, STDOUT_FILENO);
-    ::dup2(err, STDERR_FILENO);
+    ::dup2(errors >= 0 ? errors : err, STDERR_FILENO);
     ::signal(SIGPIPE, SIG_DFL);
     if (::chdir(directory_.path().c_str()) == 0) ::execve(SYMPHAINY_BINARY, argument_list.data(), setting_list.data());
     ::_exit(127);

@@ -60,8 +60,8 @@ class ProgramTest : public ::testing::Test {
   using Arguments = std::vector<std::string>;
 
   Ended run(const Arguments& arguments, const std::string& input = "");
-  /// With `output`, a descriptor, its stdout goes there and not into what wait() gives back.
-  std::unique_ptr<Running> start(const Arguments& arguments, int output = -1);
+  /// With `output` or `errors`, a descriptor, its stdout or stderr goes there and not into what wait() gives back.
+  std::unique_ptr<Running> start(const Arguments& arguments, int output = -1, int errors = -1);
   void write_file(const std::string& name, const std::string& content);
 
   /// Ingests rows.csv for the tenant and profiles it; afterwards there is something to read.

@@ -62,6 +62,22 @@ TEST_F(HttpServerTest, StoppingAnswersWhatHasArrivedAndRefusesWhatComesOnOpenCon
   stopping.wait();
 }
 
+TEST_F(HttpServerTest, WhatWaitsForItsNextAttemptDoesNotHoldUpStopping) {
+  serve();
+  RawConnection waiting = connect();
+  waiting.send(asking("retry"));
+  begun_.get_future().wait();
+  api_->stop_taking();
+  runtime_->begin_closing();
+  auto stopping = std::async(std::launch::async, [this] { server_->stop(); });
+  const RawResponse answered = waiting.read_response();
+  EXPECT_EQ(answered.status, 500);
+  EXPECT_TRUE(answered.body.contains("\"closing\"")) << answered.body;
+  EXPECT_TRUE(answered.body.contains("\"unknown\"")) << answered.body;
+  stopping.wait();
+  EXPECT_TRUE(runtime_->close());
+}
+
 TEST_F(HttpServerTest, AnIdleConnectionAndHalfARequestDoNotHoldUpStopping) {
   serve();
   RawConnection idle = connect();

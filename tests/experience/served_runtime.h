@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A real runtime on a directory of its own, with an intent that ends at once, one that waits until the test says so,
-// and one that is parked.
+// one that is parked, and one whose next attempt is an hour away.
 #pragma once
 
 #include <atomic>
@@ -40,6 +40,10 @@ class ServedRuntime : public ::testing::Test {
     IntentSupport parks{.intent_type = "park"};
     parks.out_of_attempts = OutOfAttempts::park;
     ASSERT_TRUE(runtime_->register_intent(std::move(parks), "notes", "park", refuse));
+    IntentSupport retries{.intent_type = "retry"};
+    retries.retry = {.max_tries = 2, .first_delay_us = kHourUs, .max_delay_us = kHourUs};
+    ASSERT_TRUE(runtime_->register_intent(std::move(retries), "notes", "retry",
+                                          [this](const Intent&, ExecutionContext&) { return fail_once(*this); }));
     api_ = std::make_unique<experience::ControlApi>(*runtime_, metrics_, options.intent_limits,
                                                     [this] { ++times_stopped_; });
   }
@@ -57,9 +61,11 @@ class ServedRuntime : public ::testing::Test {
   std::unique_ptr<Runtime> runtime_;
   std::unique_ptr<experience::ControlApi> api_;
   std::atomic<int> times_stopped_ = 0;
-  std::promise<void> begun_;  ///< kept by the first intent that waits
+  std::promise<void> begun_;  ///< kept by the first intent that waits, or is attempted again
 
  private:
+  static constexpr std::int64_t kHourUs = 3'600'000'000;
+
   static Task<Result<HandlerResult>> note(const Intent& asked, ExecutionContext& context) {
     if (const auto added = context.add_artifact({"note.txt", "text/plain", "noted"}); !added)
       co_return std::unexpected(added.error());
@@ -72,6 +78,10 @@ class ServedRuntime : public ::testing::Test {
     if (!test.has_begun_.exchange(true)) test.begun_.set_value();
     test.gate_opens_.wait();
     co_return HandlerResult{Json("waited")};
+  }
+  static Task<Result<HandlerResult>> fail_once(ServedRuntime& test) {
+    if (!test.has_begun_.exchange(true)) test.begun_.set_value();
+    co_return fail(ErrorCode::unavailable, "not now", "not_now");
   }
   static Task<Result<HandlerResult>> refuse(const Intent&, ExecutionContext&) {
     co_return fail(ErrorCode::not_found, "there is no such note", "no_note", Json::object({{"note", 7}}));
