@@ -64,7 +64,7 @@ Task<Result<Json>> RuntimeExecutionContext::take_step(StepOutcome step, const St
   if (!still_owner()) co_return std::unexpected(superseded());
   if (const auto room = admit(0, bytes_of(step.outcome), "steps"); !room) co_return std::unexpected(room.error());
   steps_.add(step);
-  if (options.undo && (step.outcome || !PLANTED_BUG("undo-what-failed"))) undoable_.pop_back();
+  if (options.undo) undoable_.pop_back();
   note_undoable(step.key, options, &step.outcome);
   co_return step.outcome;
 }
