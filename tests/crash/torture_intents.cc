@@ -184,14 +184,15 @@ Result<Json> connection(bool is_there) {
   return fail(ErrorCode::unavailable, "no connection, as it was asked for", "no_connection");
 }
 
-// Its first attempt fails. A kill may leave the step's failure without the attempt's: then the second one fails of it.
+// Its first attempt fails, a later one completes, wherever a kill comes. Nothing is done about the failed step: behind
+// a step that answered it, its failure would stay, and whether the execution completes would depend on when the kill
+// came.
 Task<Outcome> flounder(const Ledger& ledger, Work work) {
   const auto moved = co_await noted_step(ledger, work, "move", Json(work.name));
   if (!moved) co_return std::unexpected(moved.error());
   const auto connected = co_await noted_step(ledger, work, "connect", connection(work.context.attempt() > 1));
-  if (connected) co_return co_await settle(ledger, work);
-  const auto retreated = co_await noted_step(ledger, work, "retreat", Json(work.name));
-  co_return std::unexpected(retreated ? connected.error() : retreated.error());
+  if (!connected) co_return std::unexpected(connected.error());
+  co_return co_await settle(ledger, work);
 }
 
 // Is parked. What is to be resumed completes then, or when a kill came before; what is to be ended never does.
