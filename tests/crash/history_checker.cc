@@ -210,8 +210,9 @@ void HistoryCheck::check_act(const ActSeen& act) {
   const auto& [row, course] = std::tie(found->second.row, found->second.course);
   const bool is_recorded = act.action == "cancel"   ? course.was_cancelled()
                            : act.action == "resume" ? course.was_resumed()
-                           : act.action == "signal" ? course.waits().has_received(act.signal_id)
-                                                    : row.ended_position != 0;
+                           : act.action == "signal"
+                               ? act.signal_id.empty() || course.waits().has_received(act.signal_id)
+                               : row.ended_position != 0;
   if (!is_recorded) return broken("I1", who + ", but the log does not say so");
   if (act.status == "running" || act.status == "waiting" || act.status == "compensating") return;  // it goes on
   if (const auto* waits_at = waiting_at(course, act.status)) {
@@ -312,7 +313,7 @@ void HistoryCheck::check_durations() {
 // It waits, and not for what came long ago.
 bool HistoryCheck::may_wait(const ExecutionFact& execution) const {
   const OpenWait* open = execution.course.waits().open();
-  if (open == nullptr || !execution.course.waits().is_waiting()) return false;
+  if (!execution.course.waits().may_be_left()) return false;
   const bool is_told = open->wake_us != 0 && (open->wake_by_wall || !evidence_.wall_clock_is_set);
   return !is_told || facts_.last_time_us < open->wake_us + kLatestWakingUs;
 }

@@ -34,7 +34,9 @@ class WaitCourse {
 
   /// It has begun, and not ended.
   [[nodiscard]] const OpenWait* open() const noexcept { return open_ ? &*open_ : nullptr; }
-  /// Nothing is to happen to it but the end of that.
+  /// It may wait for that when everything is drained: nobody has told it to end.
+  [[nodiscard]] bool may_be_left() const noexcept { return open_.has_value() && !was_cancelled_; }
+  /// That was recorded last, but for signals.
   [[nodiscard]] bool is_waiting() const noexcept { return is_waiting_; }
   [[nodiscard]] bool has_received(const std::string& signal_id) const { return ids_.contains(signal_id); }
   /// Waits that were over, by the records' times, before they had lasted as long as they should: broken when nobody
