@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `make bench` runs: executions per second at several depths, each beside the limit measured in the same run.
-// symphainy_bench [--json FILE] [--seconds S] [--only executions|steps|sagas|open-loop|log|long] [--millions N]
+// symphainy_bench [--json FILE] [--seconds S] [--only executions|steps|sagas|open-loop|log|fold|long] [--millions N]
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -11,11 +11,13 @@
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/benchmark.h"
 #include "app/process.h"
+#include "fold_benchmark.h"
 #include "log_benchmark.h"
 
 namespace {
@@ -179,15 +181,48 @@ bool measure_long(Json& out, std::size_t millions) {
   return true;
 }
 
+/// The fold alone: what every half of a million costs as state.db grows. False when it failed; it has said why.
+bool measure_fold(Json& out, std::size_t millions) {
+  const auto directory = scratch("fold");
+  fmt::print("{:>12} {:>14} {:>16} {:>12}\n", "folded", "executions/s", "of the first", "question us");
+  symphainy::bench::FoldBenchmarkOptions options{.directory = directory, .executions = millions * 1'000'000};
+  std::size_t folded = 0;
+  double first = 0;
+  const auto measured = symphainy::bench::measure_fold(options, [&](const symphainy::bench::FoldFigure& figure) {
+    folded += options.executions_per_figure;
+    if (first == 0) first = figure.executions_per_second;
+    const double share = figure.executions_per_second / first;
+    fmt::print("{:>12} {:>14.0f} {:>16.2f} {:>12.1f}\n", folded, figure.executions_per_second, share,
+               figure.question_us);
+    std::fflush(stdout);
+    add(out, fmt::format("fold_{}", folded), figure.executions_per_second, "executions/s", first, share);
+    add(out, fmt::format("fold_question_{}", folded), figure.question_us, "us", 0, 0);
+  });
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  std::error_code ignored;
+  const auto bytes = std::filesystem::file_size(directory + "/state.db", ignored);
+  std::filesystem::remove_all(directory);
+  if (!measured) {
+    fmt::print(stderr, "symphainy_bench: {}\n", measured.error().message);
+    return false;
+  }
+  fmt::print("state.db {:.0f} bytes for each execution, peak RSS {:.0f} MiB\n",
+             static_cast<double>(bytes) / static_cast<double>(options.executions),
+             static_cast<double>(usage.ru_maxrss) / 1024);
+  return true;
+}
+
 struct Arguments {
   std::string json_file;
-  std::string only;  // executions, steps, sagas, log, open-loop or long; empty: all but long
+  std::string only;  // executions, steps, sagas, log, open-loop, fold or long; empty: all but these two
   double seconds = 5;
-  std::size_t millions = 10;  // of executions, with --only long
+  std::size_t millions = 10;  // of executions, with --only fold or long
 };
 
 bool run(const Arguments& arguments, Json& out) {
   const auto asked = [&](std::string_view what) { return arguments.only.empty() || arguments.only == what; };
+  if (arguments.only == "fold") return measure_fold(out, arguments.millions);
   if (arguments.only == "long") return measure_long(out, arguments.millions);
   if (asked("steps") && !measure_steps(out, arguments.seconds, false)) return false;
   if (asked("sagas") && !measure_steps(out, arguments.seconds, true)) return false;

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fold alone, as its tables grow: intent ids and idempotency keys in no order, each asked for before it is folded,
+// as deciding about an intent does.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+
+#include "symphainy/error.h"
+
+namespace symphainy::bench {
+
+struct FoldBenchmarkOptions {
+  std::string directory;  ///< created; kept
+  std::size_t executions = 2'000'000;
+  std::size_t executions_per_figure = 500'000;
+  std::size_t executions_per_transaction = 2'048;  ///< what the runtime's 16,384 records make
+};
+
+struct FoldFigure {
+  double executions_per_second = 0;  ///< folded; the questions are not in it
+  double question_us = 0;            ///< to learn that an intent id or a key is new, on average
+};
+
+/// Tells a figure as soon as it is known.
+[[nodiscard]] Result<void> measure_fold(const FoldBenchmarkOptions& options,
+                                        const std::function<void(const FoldFigure&)>& tell);
+
+}  // namespace symphainy::bench
