@@ -49,7 +49,8 @@ Result<void> ask_for_all(SqliteStateStore& store, const StateChanges& changes) {
 Result<void> measure_fold(const FoldBenchmarkOptions& options, const std::function<void(const FoldFigure&)>& tell) {
   public_works::PosixFileSystem files;
   TRY(files.create_directories(options.directory));
-  TRY(const auto store, SqliteStateStore::open(options.directory + "/state.db", SqliteStateStore::Mode::read_write));
+  TRY(const auto store, SqliteStateStore::open(options.directory + "/state.db", SqliteStateStore::Mode::read_write, {},
+                                               {.keys_per_generation = options.keys_per_generation}));
   const std::string source = base::fresh_uuid_v7().text();
   for (std::uint64_t folded = 0; folded < options.executions;) {
     const std::uint64_t before = folded;

@@ -9,6 +9,8 @@
 
 #include "symphainy/error.h"
 
+#include "public_works/adapters/sqlite/sqlite_key_generations.h"
+
 namespace symphainy::bench {
 
 struct FoldBenchmarkOptions {
@@ -16,6 +18,7 @@ struct FoldBenchmarkOptions {
   std::size_t executions = 2'000'000;
   std::size_t executions_per_figure = 500'000;
   std::size_t executions_per_transaction = 2'048;  ///< what the runtime's 16,384 records make
+  std::size_t keys_per_generation = public_works::KeyGenerationOptions().keys_per_generation;
 };
 
 struct FoldFigure {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `make bench` runs: executions per second at several depths, each beside the limit measured in the same run.
 // symphainy_bench [--json FILE] [--seconds S] [--only executions|steps|sagas|open-loop|log|fold|long] [--millions N]
+// [--generation-keys N]
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -182,10 +183,11 @@ bool measure_long(Json& out, std::size_t millions) {
 }
 
 /// The fold alone: what every half of a million costs as state.db grows. False when it failed; it has said why.
-bool measure_fold(Json& out, std::size_t millions) {
+bool measure_fold(Json& out, std::size_t millions, std::size_t keys_per_generation) {
   const auto directory = scratch("fold");
   fmt::print("{:>12} {:>14} {:>16} {:>12}\n", "folded", "executions/s", "of the first", "question us");
   symphainy::bench::FoldBenchmarkOptions options{.directory = directory, .executions = millions * 1'000'000};
+  if (keys_per_generation > 0) options.keys_per_generation = keys_per_generation;
   std::size_t folded = 0;
   double first = 0;
   const auto measured = symphainy::bench::measure_fold(options, [&](const symphainy::bench::FoldFigure& figure) {
@@ -217,12 +219,13 @@ struct Arguments {
   std::string json_file;
   std::string only;  // executions, steps, sagas, log, open-loop, fold or long; empty: all but these two
   double seconds = 5;
-  std::size_t millions = 10;  // of executions, with --only fold or long
+  std::size_t millions = 10;            // of executions, with --only fold or long
+  std::size_t keys_per_generation = 0;  // of the fold's key tables, with --only fold; 0: the usual number
 };
 
 bool run(const Arguments& arguments, Json& out) {
   const auto asked = [&](std::string_view what) { return arguments.only.empty() || arguments.only == what; };
-  if (arguments.only == "fold") return measure_fold(out, arguments.millions);
+  if (arguments.only == "fold") return measure_fold(out, arguments.millions, arguments.keys_per_generation);
   if (arguments.only == "long") return measure_long(out, arguments.millions);
   if (asked("steps") && !measure_steps(out, arguments.seconds, false)) return false;
   if (asked("sagas") && !measure_steps(out, arguments.seconds, true)) return false;
@@ -251,6 +254,7 @@ int main(int argc, char** argv) {
     if (flag == "--json") arguments.json_file = argv[i + 1];
     if (flag == "--only") arguments.only = argv[i + 1];
     if (flag == "--millions") arguments.millions = std::stoul(argv[i + 1]);
+    if (flag == "--generation-keys") arguments.keys_per_generation = std::stoul(argv[i + 1]);
     if (flag == "--seconds") arguments.seconds = std::stod(argv[i + 1]);
   }
   Json out = Json::array();

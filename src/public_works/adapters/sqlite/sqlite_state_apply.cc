@@ -330,7 +330,9 @@ Result<void> SqliteStateStore::write_changes(const StateChanges& changes) {
   TRY(auto events, in_log_order(changes.events, applied_position_, changes.position, "an event", by_ordinal));
   keep_last(references);
   keep_last(events);
+  TRY(auto keys, newly_bound_keys(changes.executions));
   TRY(put_executions(*writer_, changes.executions));
+  TRY(keys_.add(*writer_, std::move(keys)));
   TRY(put_sessions(*writer_, changes.sessions));
   TRY(put_state(*writer_, changes.state));
   TRY(put_references(*writer_, references));
