@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <string>
 
 #include "base/digest.h"
@@ -21,6 +22,12 @@ using public_works::StateChanges;
 
 double seconds_since(SteadyClock::time_point start) {
   return std::chrono::duration<double>(SteadyClock::now() - start).count();
+}
+
+double processor_seconds() {
+  timespec used{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
 }
 
 /// Executions `first` to `last`.
@@ -57,6 +64,7 @@ Result<void> measure_fold(const FoldBenchmarkOptions& options, const std::functi
     const std::uint64_t end = std::min<std::uint64_t>(folded + options.executions_per_figure, options.executions);
     double asking = 0;
     double folding = 0;
+    double processing = 0;
     while (folded < end) {
       const std::uint64_t last = std::min<std::uint64_t>(folded + options.executions_per_transaction, end);
       const StateChanges changes = stretch(folded + 1, last, source);
@@ -64,12 +72,14 @@ Result<void> measure_fold(const FoldBenchmarkOptions& options, const std::functi
       TRY(ask_for_all(*store, changes));
       asking += seconds_since(start);
       start = SteadyClock::now();
+      const double processor_before = processor_seconds();
       TRY(store->apply(changes));
       folding += seconds_since(start);
+      processing += processor_seconds() - processor_before;
       folded = last;
     }
     const auto count = static_cast<double>(end - before);
-    tell({count / folding, asking / (2 * count) * 1e6});
+    tell({count / folding, processing / count * 1e6, asking / (2 * count) * 1e6});
   }
   return {};
 }

@@ -217,6 +217,68 @@ TEST_F(KeyGenerationsTest, AfterTheFirstQuestionsTheFiltersAreAsked) {
   EXPECT_FALSE(store->execution_by_intent("b", "i1").value());
 }
 
+TEST_F(KeyGenerationsTest, WhoAddsTheKeysTellsFromMemoryThatOneIsNew) {
+  fold(*open(), 1, 50, 10);
+  const auto database = SqliteDatabase::open(path_, SqliteMode::read_write).value();
+  KeyGenerations keys(kSmall);
+  const auto add = [&](std::uint64_t position, const char* end) {
+    ASSERT_TRUE(database->run("BEGIN"));
+    ASSERT_TRUE(keys.add(*database, {keys.bound(KeyKind::intent, "a", "n" + std::to_string(position), position)}));
+    ASSERT_TRUE(database->run(end));
+  };
+  const auto ask_often = [&] {
+    for (std::uint64_t i = 0; i < kManyQuestions; ++i) {
+      ASSERT_TRUE(keys.find(*database, KeyKind::intent, "a", "none"));
+    }
+  };
+  EXPECT_FALSE(keys.surely_unbound(KeyKind::intent, "a", "none")) << "nothing is loaded";
+  ask_often();
+  EXPECT_FALSE(keys.surely_unbound(KeyKind::intent, "a", "none")) << "the newest keys are not";
+  add(51, "COMMIT");
+  int new_ones = 0;
+  for (int i = 0; i < 100; ++i) {
+    if (keys.surely_unbound(KeyKind::intent, "a", "none" + std::to_string(i))) ++new_ones;
+  }
+  EXPECT_GT(new_ones, 80);
+  for (std::uint64_t position = 52; position < 80; ++position) add(position, "COMMIT");
+  for (std::uint64_t position = 1; position < 80; ++position) {
+    const std::string id = (position <= 50 ? "i" : "n") + std::to_string(position);
+    EXPECT_FALSE(keys.surely_unbound(KeyKind::intent, position <= 50 && position % 2 == 1 ? "b" : "a", id)) << id;
+  }
+  add(80, "ROLLBACK");
+  keys.rolled_back();
+  EXPECT_FALSE(keys.surely_unbound(KeyKind::intent, "a", "none")) << "it holds what was taken back";
+  add(81, "COMMIT");
+  ask_often();
+  EXPECT_FALSE(keys.surely_unbound(KeyKind::intent, "a", "n79"));
+  EXPECT_EQ(keys.find(*database, KeyKind::intent, "a", "n79").value(), std::vector<std::uint64_t>{79});
+}
+
+TEST_F(KeyGenerationsTest, ATransactionThatIsTakenBackLeavesNoTraceInTheFilters) {
+  const std::string other = directory_ / "other.db";
+  {
+    const auto store = open();
+    fold(*store, 1, 20, 5);
+    {
+      SqliteDatabase::open(path_, SqliteMode::read_write)
+          .value()
+          ->run(
+              "CREATE TRIGGER no BEFORE UPDATE ON meta WHEN old.name = 'position' BEGIN SELECT raise(ABORT, 'no'); END")
+          .value();
+    }
+    StateChanges changes{.position = 60};
+    for (std::uint64_t position = 41; position <= 60; ++position) changes.executions.push_back(execution_at(position));
+    ASSERT_FALSE(store->apply(changes));
+    change("DROP TRIGGER no");
+    fold(*store, 21, 100, 5);
+    expect_all_found(*store, 100);
+    fold(*open(other), 1, 100, 7);
+  }
+  const auto compared = ProjectionSnapshot::open(path_, other).value().compare(10, {});
+  ASSERT_TRUE(compared) << compared.error().message;
+  EXPECT_TRUE(compared->equal());
+}
+
 TEST_F(KeyGenerationsTest, AKeyPageThatIsCutIsTold) {
   fold(*open(), 1, 100, 10);
   change("UPDATE sealed_keys SET keys = substr(keys, 1, length(keys) - 3)");

@@ -2,6 +2,7 @@
 #include "public_works/adapters/sqlite/key_filter.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstring>
 
@@ -38,16 +39,18 @@ void KeyFilter::add(std::uint64_t hash) noexcept {
   std::uint64_t places = places_of(hash);
   for (int i = 0; i < kBitsSet; ++i, places <<= kPlaceBits) {
     const std::uint64_t place = places >> (64 - kPlaceBits);
-    block.words[place / 64] |= std::uint64_t{1} << (place % 64);
+    const std::atomic_ref word(block.words[place / 64]);
+    word.store(word.load(std::memory_order_relaxed) | std::uint64_t{1} << (place % 64), std::memory_order_relaxed);
   }
 }
 
 bool KeyFilter::may_hold(std::uint64_t hash) const noexcept {
-  const Block& block = blocks_[block_of(hash)];
+  Block& block = const_cast<Block&>(blocks_[block_of(hash)]);  // atomic_ref takes no const
   std::uint64_t places = places_of(hash);
   for (int i = 0; i < kBitsSet; ++i, places <<= kPlaceBits) {
     const std::uint64_t place = places >> (64 - kPlaceBits);
-    if ((block.words[place / 64] >> (place % 64) & 1U) == 0) return false;
+    const std::atomic_ref word(block.words[place / 64]);
+    if ((word.load(std::memory_order_relaxed) >> (place % 64) & 1U) == 0) return false;
   }
   return true;
 }

@@ -13,7 +13,7 @@
 
 namespace symphainy::public_works {
 
-/// Immutable once filled: then for any number of threads.
+/// One thread may add while any number of threads ask: they see what was added before something else told them of it.
 class KeyFilter {
  public:
   static constexpr std::size_t kBitsPerKey = 12;

@@ -2,6 +2,7 @@
 #include "public_works/adapters/sqlite/sqlite_key_generations.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -43,19 +44,6 @@ Result<void> write_meta(SqliteDatabase& writer, const char* name, std::uint64_t 
   statement.bind(1, std::string_view(name));
   statement.bind(2, value);
   TRY(statement.step());
-  return {};
-}
-
-Result<void> insert_recent(SqliteDatabase& writer, std::span<BoundKey> keys) {
-  // In the B-tree's order: neighbours share the way down.
-  std::ranges::sort(keys, {}, [](const BoundKey& key) { return std::pair(stored(key.hash), key.position); });
-  TRY(SqliteStatement statement, writer.prepare("INSERT OR IGNORE INTO recent_keys (hash, position) VALUES (?1, ?2)"));
-  for (const BoundKey& key : keys) {
-    statement.bind(1, key.hash);
-    statement.bind(2, key.position);
-    TRY(statement.step());
-    statement.reset();
-  }
   return {};
 }
 
@@ -173,8 +161,9 @@ std::uint64_t hash_key(KeyKind kind, std::string_view tenant, std::string_view k
 
 KeyGenerations::KeyGenerations(KeyGenerationOptions options) : options_(options) {}
 
-Result<void> KeyGenerations::add(SqliteDatabase& writer, std::vector<BoundKey> keys) const {
+Result<void> KeyGenerations::add(SqliteDatabase& writer, std::vector<BoundKey> keys) {
   if (keys.empty()) return {};
+  TRY(load_unsealed(writer));
   std::ranges::sort(keys, {}, [](const BoundKey& key) { return std::pair(key.position, key.hash); });
   const auto repeated = std::ranges::unique(keys);
   keys.erase(repeated.begin(), repeated.end());
@@ -186,38 +175,107 @@ Result<void> KeyGenerations::add(SqliteDatabase& writer, std::vector<BoundKey> k
     rest = rest.subspan(taken);
     unsealed += taken;
     if (unsealed < options_.keys_per_generation) continue;
-    TRY(seal(writer, unsealed));
+    TRY(seal(writer));
     unsealed = 0;
   }
   return write_meta(writer, kUnsealed, unsealed);
 }
 
-Result<void> KeyGenerations::seal(SqliteDatabase& writer, std::size_t keys) const {
+Result<void> KeyGenerations::load_unsealed(SqliteDatabase& writer) {
+  if (unsealed_) return {};
   TRY(const std::uint64_t sealed, read_meta(writer, kGenerations));
-  const std::uint64_t generation = sealed + 1;
-  KeyFilter filter(keys);
-  PageWriter pages(writer, generation);
+  auto filter = std::make_shared<KeyFilter>(options_.keys_per_generation);
+  TRY(SqliteStatement recent, writer.prepare("SELECT hash FROM recent_keys"));
+  while (true) {
+    TRY(const bool found, recent.step());
+    if (!found) break;
+    filter->add(recent.unsigned_integer(0));
+  }
+  unsealed_ = std::move(filter);
+  unsealed_generation_ = sealed + 1;
+  publish(unsealed_generation_, unsealed_);
+  return {};
+}
+
+Result<void> KeyGenerations::insert_recent(SqliteDatabase& writer, std::span<BoundKey> keys) {
+  // In the B-tree's order: neighbours share the way down.
+  std::ranges::sort(keys, {}, [](const BoundKey& key) { return std::pair(stored(key.hash), key.position); });
+  TRY(SqliteStatement statement, writer.prepare("INSERT OR IGNORE INTO recent_keys (hash, position) VALUES (?1, ?2)"));
+  for (const BoundKey& key : keys) {
+    unsealed_->add(key.hash);
+    statement.bind(1, key.hash);
+    statement.bind(2, key.position);
+    TRY(statement.step());
+    statement.reset();
+  }
+  return {};
+}
+
+Result<void> KeyGenerations::seal(SqliteDatabase& writer) {
+  PageWriter pages(writer, unsealed_generation_);
   {
     TRY(SqliteStatement recent, writer.prepare("SELECT hash, position FROM recent_keys ORDER BY hash, position"));
     while (true) {
       TRY(const bool found, recent.step());
       if (!found) break;
-      const BoundKey key{recent.unsigned_integer(0), recent.unsigned_integer(1)};
-      filter.add(key.hash);
-      TRY(pages.add(key));
+      TRY(pages.add({recent.unsigned_integer(0), recent.unsigned_integer(1)}));
     }
   }
   TRY(pages.finish());
   {
     TRY(SqliteStatement statement,
         writer.prepare("INSERT INTO key_filters (generation, filter, checksum) VALUES (?1, ?2, ?3)"));
-    statement.bind(1, generation);
-    statement.bind_blob(2, filter.bytes());
-    statement.bind(3, filter.checksum());
+    statement.bind(1, static_cast<std::uint64_t>(unsealed_generation_));
+    statement.bind_blob(2, unsealed_->bytes());
+    statement.bind(3, unsealed_->checksum());
     TRY(statement.step());
   }
   TRY(writer.run("DELETE FROM recent_keys"));
-  return write_meta(writer, kGenerations, generation);
+  TRY(write_meta(writer, kGenerations, unsealed_generation_));
+  unsealed_ = std::make_shared<KeyFilter>(options_.keys_per_generation);
+  publish(++unsealed_generation_, unsealed_);
+  return {};
+}
+
+// Before the keys are committed. The mutex is what makes them visible to whoever sees the commit.
+void KeyGenerations::publish(std::size_t generation, std::shared_ptr<const KeyFilter> filter) {
+  const std::scoped_lock lock(mutex_);
+  filled_generation_ = generation;
+  put(generation, std::move(filter));
+}
+
+// Under the mutex.
+void KeyGenerations::put(std::size_t generation, std::shared_ptr<const KeyFilter> filter) {
+  auto filters = std::make_shared<Filters>(*filters_);
+  filters->resize(std::max(filters->size(), generation));
+  (*filters)[generation - 1] = std::move(filter);
+  complete_ = filled_generation_ == filters->size() && std::ranges::find(*filters, nullptr) == filters->end();
+  filters_ = std::move(filters);
+}
+
+void KeyGenerations::rolled_back() {
+  unsealed_.reset();
+  const std::scoped_lock lock(mutex_);
+  filters_ = std::make_shared<Filters>();
+  filled_generation_ = 0;
+  complete_ = false;
+}
+
+std::shared_ptr<const KeyGenerations::Filters> KeyGenerations::filters() const {
+  const std::scoped_lock lock(mutex_);
+  return filters_;
+}
+
+bool KeyGenerations::surely_unbound(KeyKind kind, std::string_view tenant, std::string_view key) const {
+  std::shared_ptr<const Filters> known;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!complete_) return false;
+    known = filters_;
+  }
+  const std::uint64_t hash = options_.hash(kind, tenant, key);
+  for (const auto& filter : *known) filter->prefetch(hash);
+  return std::ranges::none_of(*known, [&](const auto& filter) { return filter->may_hold(hash); });
 }
 
 Result<std::vector<std::uint64_t>> KeyGenerations::find(SqliteDatabase& reader, KeyKind kind, std::string_view tenant,
@@ -227,17 +285,9 @@ Result<std::vector<std::uint64_t>> KeyGenerations::find(SqliteDatabase& reader, 
   TRY(find_recent(reader, hash, positions));
   TRY(const std::size_t generations, read_meta(reader, kGenerations));
   TRY(load_one_filter(reader, generations));
-  std::shared_ptr<const Filters> filters;
-  {
-    const std::scoped_lock lock(mutex_);
-    filters = filters_;
-  }
-  const std::size_t known = std::min(generations, filters->size());
-  for (std::size_t i = 0; i < known; ++i) {
-    if ((*filters)[i]) (*filters)[i]->prefetch(hash);
-  }
+  const auto known = filters();
   for (std::size_t i = 0; i < generations; ++i) {
-    const bool excluded = i < known && (*filters)[i] && !(*filters)[i]->may_hold(hash);
+    const bool excluded = i < known->size() && (*known)[i] && !(*known)[i]->may_hold(hash);
     if (!excluded) TRY(find_sealed(reader, i + 1, hash, positions));
   }
   std::ranges::sort(positions, std::greater());
@@ -261,10 +311,7 @@ Result<void> KeyGenerations::load_one_filter(SqliteDatabase& reader, std::size_t
   const std::scoped_lock lock(mutex_);
   loading_ = false;
   if (!loaded) return std::unexpected(std::move(loaded).error());
-  auto filters = std::make_shared<Filters>(*filters_);
-  filters->resize(std::max(filters->size(), missing));
-  (*filters)[missing - 1] = std::make_shared<const KeyFilter>(*std::move(loaded));
-  filters_ = std::move(filters);
+  put(missing, std::make_shared<const KeyFilter>(*std::move(loaded)));
   return {};
 }
 

@@ -58,23 +58,41 @@ class KeyGenerations {
     return {options_.hash(kind, tenant, key), position};
   }
 
-  /// Within the writer's transaction, which takes it back as a whole when it fails. What is bound
+  /// Within the writer's transaction, by one thread. When that fails, tell it by rolled_back(). What is bound
   /// already does not do any harm.
-  [[nodiscard]] Result<void> add(SqliteDatabase& writer, std::vector<BoundKey> keys) const;
+  [[nodiscard]] Result<void> add(SqliteDatabase& writer, std::vector<BoundKey> keys);
+  void rolled_back();
+
+  /// True: nothing that was committed so far binds the key. Told from memory, and only where this object adds the keys
+  /// and all filters are loaded; false says nothing. Any thread.
+  [[nodiscard]] bool surely_unbound(KeyKind kind, std::string_view tenant, std::string_view key) const;
 
   /// The positions that the key may be bound to, highest first. Any thread, within a read transaction of `reader`.
   [[nodiscard]] Result<std::vector<std::uint64_t>> find(SqliteDatabase& reader, KeyKind kind, std::string_view tenant,
                                                         std::string_view key);
 
  private:
-  using Filters = std::vector<std::shared_ptr<const KeyFilter>>;  // [0] is generation 1's; null: not loaded
+  // [0] is generation 1's; null: not loaded. Where keys are added, the last one is of those that are not sealed yet.
+  using Filters = std::vector<std::shared_ptr<const KeyFilter>>;
 
-  [[nodiscard]] Result<void> seal(SqliteDatabase& writer, std::size_t keys) const;
+  [[nodiscard]] Result<void> load_unsealed(SqliteDatabase& writer);
+  [[nodiscard]] Result<void> insert_recent(SqliteDatabase& writer, std::span<BoundKey> keys);
+  [[nodiscard]] Result<void> seal(SqliteDatabase& writer);
+  void publish(std::size_t generation, std::shared_ptr<const KeyFilter> filter);
+  void put(std::size_t generation, std::shared_ptr<const KeyFilter> filter);
+  [[nodiscard]] std::shared_ptr<const Filters> filters() const;
   [[nodiscard]] Result<void> load_one_filter(SqliteDatabase& reader, std::size_t generations);
 
   const KeyGenerationOptions options_;
-  std::mutex mutex_;
-  std::shared_ptr<const Filters> filters_ = std::make_shared<Filters>();  ///< guarded by mutex_, like the next two
+
+  // The writer's. What it adds is seen before it is committed: a filter may hold too much, but never too little.
+  std::shared_ptr<KeyFilter> unsealed_;  ///< null: not loaded
+  std::size_t unsealed_generation_ = 0;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Filters> filters_ = std::make_shared<Filters>();  ///< guarded by mutex_, like the next four
+  std::size_t filled_generation_ = 0;  ///< whose keys are not sealed yet; 0: nothing is added here
+  bool complete_ = false;              ///< filters_ has those of all generations and of the unsealed keys
   std::size_t questions_ = 0;
   bool loading_ = false;
 };

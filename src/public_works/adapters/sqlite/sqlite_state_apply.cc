@@ -315,6 +315,7 @@ Result<void> SqliteStateStore::apply(const StateChanges& changes) {
   if (!written) {
     // SQLite has rolled back by itself after some errors; this one then says that there is nothing to roll back.
     static_cast<void>(writer_->run("ROLLBACK"));
+    keys_.rolled_back();
     return written;
   }
   CRASH_POINT("fold-after-commit");

@@ -112,6 +112,7 @@ Result<std::optional<ExecutionRow>> SqliteStateStore::execution(const TenantScop
 
 Result<std::optional<ExecutionRow>> SqliteStateStore::execution_bound_to(KeyKind kind, const std::string& tenant,
                                                                          const std::string& key) {
+  if (keys_.surely_unbound(kind, tenant, key)) return std::nullopt;
   TRY(const Reader database, reader());
   // The candidates and their rows are of one moment.
   TRY(const ReadTransaction transaction, ReadTransaction::begin(*database));
