@@ -65,6 +65,7 @@ Result<void> measure_fold(const FoldBenchmarkOptions& options, const std::functi
     double asking = 0;
     double folding = 0;
     double processing = 0;
+    double slowest = 0;
     while (folded < end) {
       const std::uint64_t last = std::min<std::uint64_t>(folded + options.executions_per_transaction, end);
       const StateChanges changes = stretch(folded + 1, last, source);
@@ -74,12 +75,14 @@ Result<void> measure_fold(const FoldBenchmarkOptions& options, const std::functi
       start = SteadyClock::now();
       const double processor_before = processor_seconds();
       TRY(store->apply(changes));
-      folding += seconds_since(start);
+      const double took = seconds_since(start);
+      folding += took;
+      slowest = std::max(slowest, took);
       processing += processor_seconds() - processor_before;
       folded = last;
     }
     const auto count = static_cast<double>(end - before);
-    tell({count / folding, processing / count * 1e6, asking / (2 * count) * 1e6});
+    tell({count / folding, processing / count * 1e6, slowest * 1e3, asking / (2 * count) * 1e6});
   }
   return {};
 }
