@@ -44,7 +44,9 @@ CREATE TABLE executions (
   event_count INTEGER NOT NULL,
   reference_count INTEGER NOT NULL,
   error_code TEXT,
-  error_message TEXT
+  error_message TEXT,
+  wake_us INTEGER,
+  wake_by_wall INTEGER
 );
 CREATE UNIQUE INDEX executions_by_id ON executions (execution_id);
 CREATE INDEX executions_by_tenant ON executions (tenant);
