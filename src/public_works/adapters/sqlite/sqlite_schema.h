@@ -14,7 +14,7 @@
 
 namespace symphainy::public_works {
 
-inline constexpr int kSchemaVersion = 4;
+inline constexpr int kSchemaVersion = 5;
 
 inline constexpr std::string_view kSchema = R"sql(
 CREATE TABLE meta (
