@@ -24,6 +24,7 @@ struct FoldBenchmarkOptions {
 struct FoldFigure {
   double executions_per_second = 0;  ///< folded; the questions are not in it
   double processor_us = 0;           ///< of the folding thread, for each execution
+  double written_bytes = 0;          ///< by the process for each execution: write-ahead log and state.db
   double slowest_ms = 0;             ///< of the transactions: one that seals keys, or a checkpoint
   double question_us = 0;            ///< to learn that an intent id or a key is new, on average
 };

@@ -185,8 +185,8 @@ bool measure_long(Json& out, std::size_t millions) {
 /// The fold alone: what every half of a million costs as state.db grows. False when it failed; it has said why.
 bool measure_fold(Json& out, std::size_t millions, std::size_t keys_per_generation) {
   const auto directory = scratch("fold");
-  fmt::print("{:>12} {:>14} {:>16} {:>14} {:>12} {:>12}\n", "folded", "executions/s", "of the first", "processor us",
-             "slowest ms", "question us");
+  fmt::print("{:>12} {:>14} {:>16} {:>14} {:>12} {:>12} {:>12}\n", "folded", "executions/s", "of the first",
+             "processor us", "written B", "slowest ms", "question us");
   symphainy::bench::FoldBenchmarkOptions options{.directory = directory, .executions = millions * 1'000'000};
   if (keys_per_generation > 0) options.keys_per_generation = keys_per_generation;
   std::size_t folded = 0;
@@ -195,10 +195,12 @@ bool measure_fold(Json& out, std::size_t millions, std::size_t keys_per_generati
     folded += options.executions_per_figure;
     if (first == 0) first = figure.executions_per_second;
     const double share = figure.executions_per_second / first;
-    fmt::print("{:>12} {:>14.0f} {:>16.2f} {:>14.1f} {:>12.0f} {:>12.1f}\n", folded, figure.executions_per_second,
-               share, figure.processor_us, figure.slowest_ms, figure.question_us);
+    fmt::print("{:>12} {:>14.0f} {:>16.2f} {:>14.1f} {:>12.0f} {:>12.0f} {:>12.1f}\n", folded,
+               figure.executions_per_second, share, figure.processor_us, figure.written_bytes, figure.slowest_ms,
+               figure.question_us);
     std::fflush(stdout);
     add(out, fmt::format("fold_{}", folded), figure.executions_per_second, "executions/s", first, share);
+    add(out, fmt::format("fold_written_{}", folded), figure.written_bytes, "bytes/execution", 0, 0);
     add(out, fmt::format("fold_question_{}", folded), figure.question_us, "us", 0, 0);
   });
   rusage usage{};
