@@ -54,6 +54,9 @@ class StepLog {
     bool begins = true;                       ///< its beginning is not recorded yet
     std::optional<std::int64_t> duration_us;  ///< it begins, and is over so long after that
   };
+  /// Starts a child, and records that as the step, together with what the context has not recorded yet. Answers its id.
+  [[nodiscard]] virtual Task<Result<Json>> spawn(Intent child, StepOutcome step,
+                                                 std::vector<base::RecordDraft> unrecorded) = 0;
   /// Records what the context has not recorded yet, and that the wait begins. Ends with what it came to once that is
   /// durable; an error when it may not be awaited any more. Does not return when it takes long: then the attempt is
   /// suspended, and destroys the frames that wait here.
@@ -171,6 +174,8 @@ class RuntimeExecutionContext final : public ExecutionContext {
   [[nodiscard]] Task<Result<Json>> run_step(std::string name, Json input, StepFunction function,
                                             StepOptions options) override;
   [[nodiscard]] Task<Result<Json>> run_wait(WaitRequest request) override;
+  [[nodiscard]] Task<Result<Json>> run_spawn(std::string name, ChildIntent child) override;
+  [[nodiscard]] Intent intent_of(ChildIntent child, const std::string& name, const std::string& key) const;
   [[nodiscard]] Result<void> begin_wait(const WaitRequest& request) const;
   [[nodiscard]] std::unexpected<Error> diverged_from_wait(const WaitStart& awaited, const std::string& found);
   [[nodiscard]] Task<Result<Json>> take_step(StepOutcome step, const StepFunction& function,
@@ -217,6 +222,7 @@ class RuntimeExecutionContext final : public ExecutionContext {
   std::deque<Observation> recorded_;  // answers to give again, in order
   StepJournal steps_;
   WaitJournal waits_;
+  std::set<std::string> children_;      // their execution ids
   std::vector<UndoableStep> undoable_;  // as this attempt asked for them
   std::atomic<bool> no_way_back_ = false;
   std::atomic<bool> compensating_ = false;
