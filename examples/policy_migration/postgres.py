@@ -90,7 +90,7 @@ class Postgres:
                 shutil.chown(password_file, "postgres")
             except LookupError as missing:
                 raise NoPostgres("PostgreSQL does not run as root, and there is no user postgres") from missing
-        done = subprocess.run([*self.as_owner, self.bin / "initdb", "-D", self.home / "data", "-U", USER, "-E", "UTF8",
+        done = subprocess.run([*self.as_owner, self.bin / "initdb", "-N", "-D", self.home / "data", "-U", USER, "-E", "UTF8",
                                "--locale=C", "-A", "scram-sha-256", f"--pwfile={password_file}"],
                               cwd="/", capture_output=True, text=True, check=False)
         if done.returncode != 0:
