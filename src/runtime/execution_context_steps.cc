@@ -47,6 +47,9 @@ Task<Result<Json>> RuntimeExecutionContext::run_step(std::string name, Json inpu
   if (begun != nullptr && begun->input_digest != step.input_digest) {
     co_return diverged(step.key, begun->input_digest, step.input_digest);
   }
+  if (const WaitStart* awaited = waits_.awaited(); awaited != nullptr && begun == nullptr) {
+    co_return diverged_from_wait(*awaited, fmt::format("step '{}'", step.key));
+  }
   if (compensating_ || is_cancelled()) {
     if (begun != nullptr) note_undoable(step.key, options, nullptr);
     co_return std::unexpected(compensating_ ? being_undone() : *cancellation_);

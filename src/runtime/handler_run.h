@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One run of a handler: started on a handler thread, ended by its own answer or by the deadline, whichever comes first.
 // What comes second is ignored; a handler that is late finds its context given up, so that it cannot commit anything.
+// One that waits for long is suspended: its frame is destroyed, and its answer is none (is_suspended()).
 #pragma once
 
 #include <memory>
