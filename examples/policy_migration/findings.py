@@ -132,11 +132,17 @@ class Findings:
             f"answered by token    {self.answered_again:,}   calls that had happened, and whose answer was lost",
             f"undone               {self.withdrawn:,} withdrawn, {self.never_written:,} that had never been written",
             f"killed               {told(chaos.kills)}",
+            f"restarts             {chaos.restart_s.total():.1f} s of them, until all answered again"
+            f" ({told_seconds(chaos)})",
         ])
 
 
 def told(counts):
     return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "nothing"
+
+
+def told_seconds(chaos):
+    return ", ".join(f"{victim} {seconds:.1f}" for victim, seconds in sorted(chaos.restart_s.items())) or "none"
 
 
 def money(cents):

@@ -101,3 +101,4 @@ class Pass:
         for thread in self.threads:
             thread.join()
         self.process.wait()
+        self.process.stdout.close()
