@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The steps of an execution context: answered again, or run, tried again, and remembered.
 #include <algorithm>
+#include <coroutine>
 #include <fmt/format.h>
 
 #include "base/digest.h"
@@ -31,10 +32,18 @@ std::size_t bytes_of(const Result<Json>& outcome) {
 
 }  // namespace
 
+struct RuntimeExecutionContext::LeftSuspended {
+  RuntimeExecutionContext& context;
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> /*left*/) const noexcept { context.left_suspended(); }
+  void await_resume() const noexcept {}
+};
+
 Task<Result<Json>> RuntimeExecutionContext::run_step(std::string name, Json input, StepFunction function,
                                                      StepOptions options) {
   if (const auto begun = begin_step(name, input, options); !begun) co_return std::unexpected(begun.error());
   StepOutcome step{steps_.next_key(name), base::sha256(input.dump()).hex(), commit_.observations.size(), 0, Json()};
+  if (!lets_step(step, options)) co_await LeftSuspended{*this};
   // Answered again it counts as it did when it ran: another attempt comes to a limit where the first one did.
   if (const auto room = admit(++steps_taken_, text_bytes({step.key}), "steps"); !room)
     co_return std::unexpected(room.error());

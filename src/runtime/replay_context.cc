@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/replay_context.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/try.h"
+
+namespace symphainy::runtime {
+namespace {
+
+std::unexpected<Error> replay_ended() {
+  return fail(ErrorCode::cancelled, "the replay ends here: nothing more is answered", "replay_ended");
+}
+
+StepKind kind_of(bool undoable, bool pivot) noexcept {
+  if (undoable) return StepKind::undoable;
+  return pivot ? StepKind::pivot : StepKind::plain;
+}
+
+}  // namespace
+
+ReplayContext::ReplayContext(ContextServices& services, const base::Uuid& execution, const RecordedCourse& course,
+                             HearsCancellation hears)
+    : RuntimeExecutionContext(services, std::make_shared<const Intent>(course.intent), execution, course.seed,
+                              course.attempt, course.answers),
+      calls_(course.calls),
+      end_(course.end),
+      hears_(hears) {
+  if (course.cancellation) cancel(*course.cancellation);
+}
+
+bool ReplayContext::is_cancelled() const {
+  if (!RuntimeExecutionContext::is_cancelled()) return false;
+  return refused_ || (hears_ == HearsCancellation::with_the_last_record && next_ == calls_.size());
+}
+
+Result<std::unique_ptr<ContentSource>> ReplayContext::open_reference(const std::string& reference_id) {
+  auto content = RuntimeExecutionContext::open_reference(reference_id);
+  if (!content && content.error().reason == public_works::kHistoryRetired) {
+    stop_with({.why = ReplayStop::Why::retired, .error = content.error()});
+  }
+  return content;
+}
+
+void ReplayContext::time_is_up() {
+  stop_with({.why = ReplayStop::Why::timed_out});
+  give_up();
+}
+
+std::optional<ReplayStop> ReplayContext::stop() const {
+  const std::lock_guard lock(mutex_);
+  return stop_;
+}
+
+void ReplayContext::stop_with(ReplayStop stop) {
+  const std::lock_guard lock(mutex_);
+  if (!stop_) stop_ = std::move(stop);
+}
+
+std::optional<Divergence> ReplayContext::not_asked_for() const {
+  if (next_ == calls_.size()) return std::nullopt;
+  const RecordedCall& expected = calls_[next_];
+  const std::string what = expected.call.what == "step" ? "missing_step" : expected.call.what;
+  return Divergence{what, expected.call.key, expected.call.to_json(), Json(), expected.position};
+}
+
+Result<std::optional<Json>> ReplayContext::recorded_answer(std::string_view kind, const std::string& key) {
+  if (!goes_on(observation_call(kind, key))) return replay_ended();
+  TRY(std::optional<Json> answer, RuntimeExecutionContext::recorded_answer(kind, key));
+  if (!answer) return replay_ended();
+  return answer;
+}
+
+bool ReplayContext::lets_step(const StepOutcome& step, const StepOptions& options) {
+  const Call asked = step_call(step.key, step.input_digest, kind_of(options.undo.has_value(), options.pivot));
+  return is_refused(asked) || goes_on(asked);
+}
+
+void ReplayContext::left_suspended() noexcept {
+  on_left_();
+}
+
+// A step that nothing is recorded of, when somebody had asked the execution to end.
+bool ReplayContext::is_refused(const Call& asked) {
+  if (!RuntimeExecutionContext::is_cancelled() || stop()) return false;
+  if (next_ < calls_.size()) {
+    if (calls_[next_].answered || !(calls_[next_].call == asked)) return false;
+    ++next_;
+  }
+  refused_ = true;
+  return true;
+}
+
+bool ReplayContext::goes_on(const Call& asked) {
+  if (stop()) return false;
+  if (next_ == calls_.size() || (!calls_[next_].answered && calls_[next_].call == asked)) {
+    stop_with(beyond_the_log(asked));
+    return false;
+  }
+  if (!(calls_[next_].call == asked)) {
+    stop_with(other_than(calls_[next_], asked));
+    return false;
+  }
+  ++next_;
+  return true;
+}
+
+// An execution that has not ended, or that the runtime ended, had not come so far.
+ReplayStop ReplayContext::beyond_the_log(const Call& asked) const {
+  if (end_.open || next_ < calls_.size()) return {.why = ReplayStop::Why::history_ended, .asked = asked};
+  return {.why = ReplayStop::Why::diverged,
+          .divergence = {asked.what, asked.key, Json(), asked.to_json(), end_.position}};
+}
+
+ReplayStop ReplayContext::other_than(const RecordedCall& expected, const Call& asked) const {
+  const bool comes_later = std::any_of(calls_.begin() + static_cast<std::ptrdiff_t>(next_) + 1, calls_.end(),
+                                       [&](const RecordedCall& later) { return later.call == asked; });
+  const bool is_missing = comes_later && expected.call.what == "step";
+  return {.why = ReplayStop::Why::diverged,
+          .divergence = {is_missing ? "missing_step" : asked.what, is_missing ? expected.call.key : asked.key,
+                         expected.call.to_json(), asked.to_json(), expected.position}};
+}
+
+}  // namespace symphainy::runtime
