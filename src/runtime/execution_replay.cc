@@ -104,7 +104,10 @@ Result<std::optional<Divergence>> compare(const Replayed& replayed, ReplayContex
     TRY(auto found, compare_commit(replayed.history, context.commit(), context.owner(), end));
     if (found) return found;
   }
-  return compare_end(end, value);
+  auto found = compare_end(end, value);
+  if (!found || !end.is_of_its_time) return found;
+  not_compared.emplace_back("why it failed: of what was missing or broken then, outside of its steps");
+  return std::nullopt;
 }
 
 Result<ReplayReport> report_of(const Replayed& replayed, ReplayRun& run, bool in_time) {

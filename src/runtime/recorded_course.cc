@@ -2,6 +2,7 @@
 #include "runtime/recorded_course.h"
 
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 
 #include "base/try.h"
@@ -59,7 +60,7 @@ std::vector<RecordedCall> calls_of(const RecordedAnswers& answers) {
 }
 
 void end_with(const base::LogRecord& record, const Json& payload, RecordedEnd& end) {
-  end = {.open = false, .position = record.position, .value = std::nullopt, .error = Json()};
+  end = {.open = false, .position = record.position, .value = std::nullopt, .error = Json(), .is_of_its_time = false};
   if (const Json* error = payload.find("error")) {
     end.error = *error;
   } else {
@@ -87,7 +88,11 @@ Result<RecordedEnd> read_end(const std::vector<base::LogRecord>& history) {
         break;
       default:
         if (end.open || static_cast<RecordType>(record.type) == RecordType::execution_started) {
-          end = {.open = true, .position = record.position, .value = std::nullopt, .error = Json()};
+          end = {.open = true,
+                 .position = record.position,
+                 .value = std::nullopt,
+                 .error = Json(),
+                 .is_of_its_time = false};
         }
     }
   }
@@ -99,6 +104,16 @@ std::string text_of(const Json& object, std::string_view key) {
   return std::string(value == nullptr ? "" : value->as_string().value_or(""));
 }
 
+bool is_of_its_time(const RecordedEnd& end, const RecordedAnswers& answers) {
+  const std::string kind = text_of(end.error, "kind");
+  const bool may_be = std::ranges::any_of(
+      std::array{ErrorCode::unavailable, ErrorCode::io_error, ErrorCode::corrupt, ErrorCode::stopped},
+      [&](ErrorCode code) { return to_string(code) == kind; });
+  return may_be && std::ranges::none_of(answers.steps, [&](const StepOutcome& step) {
+           return !step.outcome && step.outcome.error().message == text_of(end.error, "message");
+         });
+}
+
 // The runtime's own ends, which another run of the handler cannot come to.
 void leave_open_what_the_runtime_ended(RecordedCourse& course) {
   if (course.end.open || course.end.value) return;
@@ -108,6 +123,7 @@ void leave_open_what_the_runtime_ended(RecordedCourse& course) {
   const bool too_late = deadline_us && text_of(course.end.error, "message") == deadline_passed(*deadline_us).message;
   if (!handler_was_not_asked && !too_late) return;
   course.end.open = true;
+  course.end.is_of_its_time = false;
   if (handler_was_not_asked) keep_what_completed(course.answers);
   course.not_compared.push_back(fmt::format("how its handler ended: the runtime ended it ({})", reason));
 }
@@ -152,6 +168,7 @@ Result<RecordedCourse> read_course(const std::vector<base::LogRecord>& history) 
   TRY(course.answers, answers_from_history(history));
   TRY(course.cancellation, cancellation_from_history(history));
   TRY(course.end, read_end(history));
+  course.end.is_of_its_time = is_of_its_time(course.end, course.answers);
   course.attempt = std::ranges::max(history, {}, &base::LogRecord::attempt).attempt;
   leave_open_what_the_runtime_ended(course);
   note_what_is_not_compared(history, course);

@@ -47,6 +47,9 @@ struct RecordedEnd {
   std::uint64_t position = 0;  ///< of the record that tells it; open: of the last one
   std::optional<Json> value;   ///< the handler's; nothing: it failed
   Json error;                  ///< as recorded
+  /// It failed of what was missing or broken then (unavailable, io_error), and in no step: such as the context's own
+  /// stores, whose failures are not recorded. It need not fail so again.
+  bool is_of_its_time = false;
 };
 
 struct RecordedCourse {

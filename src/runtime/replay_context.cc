@@ -13,6 +13,13 @@ std::unexpected<Error> replay_ended() {
   return fail(ErrorCode::cancelled, "the replay ends here: nothing more is answered", "replay_ended");
 }
 
+// No step comes so far; none runs should one do.
+class NoStepLog final : public StepLog {
+ public:
+  Task<Result<void>> record(std::vector<base::RecordDraft> /*drafts*/) override { co_return replay_ended(); }
+  Task<void> pause(std::int64_t /*delay_us*/) override { co_return; }
+};
+
 StepKind kind_of(bool undoable, bool pivot) noexcept {
   if (undoable) return StepKind::undoable;
   return pivot ? StepKind::pivot : StepKind::plain;
@@ -27,6 +34,7 @@ ReplayContext::ReplayContext(ContextServices& services, const base::Uuid& execut
       calls_(course.calls),
       end_(course.end),
       hears_(hears) {
+  record_steps_in(std::make_shared<NoStepLog>(), false);
   if (course.cancellation) cancel(*course.cancellation);
 }
 
@@ -84,10 +92,12 @@ void ReplayContext::left_suspended() noexcept {
 // A step that nothing is recorded of, when somebody had asked the execution to end.
 bool ReplayContext::is_refused(const Call& asked) {
   if (!RuntimeExecutionContext::is_cancelled() || stop()) return false;
-  if (next_ < calls_.size()) {
-    if (calls_[next_].answered || !(calls_[next_].call == asked)) return false;
-    ++next_;
-  }
+  const auto rest = calls_.begin() + static_cast<std::ptrdiff_t>(next_);
+  const bool began = rest != calls_.end() && !rest->answered && rest->call == asked;
+  const bool more_were_taken =
+      std::any_of(rest, calls_.end(), [](const RecordedCall& later) { return later.call.what == "step"; });
+  if (more_were_taken && !began) return false;
+  if (began) ++next_;
   refused_ = true;
   return true;
 }
@@ -106,9 +116,10 @@ bool ReplayContext::goes_on(const Call& asked) {
   return true;
 }
 
-// An execution that has not ended, or that the runtime ended, had not come so far.
+// An execution that has not ended, or that the runtime ended, had not come so far; or the context had no answer then.
 ReplayStop ReplayContext::beyond_the_log(const Call& asked) const {
-  if (end_.open || next_ < calls_.size()) return {.why = ReplayStop::Why::history_ended, .asked = asked};
+  const bool unanswered = end_.is_of_its_time && asked.what == "observation";
+  if (end_.open || unanswered || next_ < calls_.size()) return {.why = ReplayStop::Why::history_ended, .asked = asked};
   return {.why = ReplayStop::Why::diverged,
           .divergence = {asked.what, asked.key, Json(), asked.to_json(), end_.position}};
 }

@@ -34,6 +34,14 @@ class UnfinishedReplayed : public Replays {
     (void)runtime_.command({action, "acme", row().execution_id, {"user", "maria"}, "", false});
     runtime_.run();
   }
+  static Task<Result<void>> ignore(Act act, ExecutionContext* context) {
+    (void)co_await act.perform(*context);
+    co_return Result<void>();
+  }
+  static Task<Result<HandlerResult>> ends_otherwise(Act act, ExecutionContext* context) {
+    (void)co_await act.perform(*context);
+    co_return failing("other");
+  }
   /// Reports "history_ended", asked for that.
   void expect_history_ends_at(IntentHandler handler, const std::string& asked) {
     const ReplayReport report = report_with(std::move(handler));
@@ -163,6 +171,41 @@ TEST_F(UnfinishedReplayed, CancelledTooLateItsHandlerMayHaveLookedBefore) {
   ASSERT_EQ(row().status, "cancelled");
   ASSERT_NE(row().error_code, "heard");
   expect_same(performing({step("a"), look, step("b")}));
+}
+
+TEST_F(UnfinishedReplayed, WhatCompletedAlthoughItWasCancelledIsTheSame) {
+  const auto stubborn = [this] {
+    const auto ignoring = [](Act act) {
+      return Act{[act](ExecutionContext& context) { return ignore(act, &context); }};
+    };
+    return performing({step("a"), now(), ignoring(step("b")), now(), ignoring(step("c")), put("k", Json(1))});
+  };
+  stops_at_ = "a";
+  ASSERT_FALSE(run_as(stubborn()).has_value());
+  act(Action::cancel);
+  gate_.open();
+  runtime_.run();
+  ASSERT_EQ(row().status, "completed");
+  ASSERT_EQ(runs_, 1) << "two steps were refused";
+  expect_same(stubborn());
+  EXPECT_EQ(divergence_with(performing({step("x")})).key, "x#1");
+}
+
+TEST_F(UnfinishedReplayed, WhatWasMissingThenNeedNotBeMissingNow) {
+  const Result<HandlerResult> busy = fail(ErrorCode::unavailable, "the state store is busy", "busy");
+  ASSERT_EQ(run_as(performing({step("a")}, busy))->status, ExecutionStatus::failed);
+  expect_same(performing({step("a")}));
+  EXPECT_THAT(report_with(performing({step("a")})).not_compared, Contains(HasSubstr("missing or broken then")));
+  expect_history_ends_at(performing({step("a"), state("k")}), "state k");
+  EXPECT_EQ(divergence_with(performing({step("a"), step("b")})).key, "b#1");
+}
+
+TEST_F(UnfinishedReplayed, WhatAStepMissedIsMissedAgain) {
+  ASSERT_EQ(run_as(performing({step("a", Json(), kNoConnection)}))->status, ExecutionStatus::failed);
+  const auto heedless = [this](const Intent&, ExecutionContext& context) {
+    return ends_otherwise(step("a", Json()), &context);
+  };
+  EXPECT_EQ(divergence_with(heedless).what, "result");
 }
 
 TEST_F(UnfinishedReplayed, WhatWasTerminatedIsHeldToWhatIsRecorded) {
