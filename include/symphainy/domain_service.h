@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,8 @@ struct IntentSupport {
   /// log; what failed runs again. max_age_us counts from the acceptance.
   RetryPolicy retry = {};
   OutOfAttempts out_of_attempts = OutOfAttempts::fail;
+  /// The signals that an execution can be sent, by their names (name grammar): each with the JSON Schema of its value.
+  std::map<std::string, Json> signals = {};
 };
 
 class DomainService {

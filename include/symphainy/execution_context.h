@@ -15,6 +15,7 @@
 // as invalid_argument, reason "limit_exceeded"; now_us() throws.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -151,6 +152,20 @@ struct Undo {
   RetryPolicy retry = {.max_tries = 10, .first_delay_us = 1'000'000};
 };
 
+/// What somebody sent to an execution (Runtime::command, Action::signal).
+struct Signal {
+  std::string signal_id;  ///< the sender's, or one that the runtime gave it; unique in the execution
+  std::string name;
+  Json value;
+  Actor actor;                   ///< who sent it
+  std::int64_t received_us = 0;  ///< UTC
+
+  [[nodiscard]] static Signal from_json(const Json& json);
+};
+
+/// What an execution can wait for.
+enum class WaitKind { timer, signal };
+
 enum class LogLevel { debug, info, warning, error };
 
 class ExecutionContext {
@@ -230,6 +245,38 @@ class ExecutionContext {
     return run_step(std::move(name), std::move(input), std::move(function), {std::move(retry), std::nullopt, true});
   }
 
+  // Durable waits. The process may end meanwhile, and nothing is held of an execution that waits for longer than a
+  // moment: then the handler's frame is destroyed (the destructors of its locals run, and co_await does not return),
+  // and when the wait is over the handler runs again from its beginning, with everything it was answered before
+  // (docs/guides/waits.md). Errors: cancelled, as for step(); unknown when the log has stopped; invalid_argument.
+
+  /// Ends so long after now: 0 to 100 years, counted on a clock that nobody sets while the process lives, and on the
+  /// wall clock while none does.
+  [[nodiscard]] Task<Result<void>> sleep(std::chrono::microseconds duration) {
+    auto over =
+        co_await run_wait({.kind = WaitKind::timer, .name = "", .duration_us = duration.count(), .until_us = {}});
+    if (!over) co_return std::unexpected(std::move(over).error());
+    co_return Result<void>();
+  }
+  /// Ends when the wall clock has reached that time (UTC microseconds), also when it is set.
+  [[nodiscard]] Task<Result<void>> sleep_until(std::int64_t utc_us) {
+    auto over = co_await run_wait({.kind = WaitKind::timer, .name = "", .duration_us = {}, .until_us = utc_us});
+    if (!over) co_return std::unexpected(std::move(over).error());
+    co_return Result<void>();
+  }
+  /// The first signal of that name (IntentSupport::signals) that came and was not taken yet, or comes. Nothing: none
+  /// came in time.
+  [[nodiscard]] Task<Result<std::optional<Signal>>> wait_signal(
+      std::string name, std::optional<std::chrono::microseconds> timeout = std::nullopt) {
+    std::optional<std::int64_t> timeout_us;
+    if (timeout) timeout_us = timeout->count();
+    auto came = co_await run_wait(
+        {.kind = WaitKind::signal, .name = std::move(name), .duration_us = timeout_us, .until_us = {}});
+    if (!came) co_return std::unexpected(std::move(came).error());
+    if (came->is_null()) co_return std::optional<Signal>();
+    co_return Signal::from_json(*came);
+  }
+
   /// A line in the runtime's log, with the execution's id. Never put payloads there.
   virtual void log(LogLevel level, std::string_view message) = 0;
 
@@ -245,6 +292,14 @@ class ExecutionContext {
   };
   [[nodiscard]] virtual Task<Result<Json>> run_step(std::string name, Json input, StepFunction function,
                                                     StepOptions options) = 0;
+  struct WaitRequest {
+    WaitKind kind = WaitKind::timer;
+    std::string name;                         ///< of the signal
+    std::optional<std::int64_t> duration_us;  ///< over, or given up, so long after now
+    std::optional<std::int64_t> until_us;     ///< over then, UTC
+  };
+  /// What it waited for: null for a time that came.
+  [[nodiscard]] virtual Task<Result<Json>> run_wait(WaitRequest request) = 0;
 };
 
 }  // namespace symphainy

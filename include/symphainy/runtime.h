@@ -56,6 +56,7 @@ enum class ExecutionStatus {
   parked,              ///< not an end: it waits for somebody to act, for the reason that its error tells
   compensating,        ///< not an end: its steps are being undone
   compensated,         ///< it failed, and its steps are undone
+  waiting,             ///< not an end: for a time to come, or for a signal
   compensation_stuck,  ///< not an end: one of its steps could not be undone; somebody must act, and resume it
 };
 [[nodiscard]] std::string_view to_string(ExecutionStatus status) noexcept;
@@ -89,9 +90,17 @@ enum class Action {
   terminate,  ///< ends it now; what its handler still does is ignored
   resume,     ///< goes on with one that is parked, or stuck in its compensation: completed steps are answered from the
               ///< log, the rest runs again
+  signal,     ///< hands a value to it (ExecutionContext::wait_signal); kept for it when it does not wait for one now
 };
 [[nodiscard]] std::string_view to_string(Action action) noexcept;
 [[nodiscard]] std::optional<Action> action_from(std::string_view name) noexcept;
+
+/// What is sent to an execution.
+struct SignalDraft {
+  std::string name;       ///< one of its intent type's (IntentSupport::signals)
+  Json value;             ///< up to 1 MiB; as the signal's schema says
+  std::string signal_id;  ///< 1 to 256 bytes: the same again is received once. Empty: it gets one of its own
+};
 
 /// What somebody does to an execution, on the record.
 struct ExecutionCommand {
@@ -101,6 +110,7 @@ struct ExecutionCommand {
   Actor actor;
   std::string reason;         ///< for people; up to 1,024 bytes, may be empty
   bool wait_for_end = false;  ///< answer when the execution has ended, or is parked again, not before
+  std::optional<SignalDraft> signal = std::nullopt;  ///< set: for Action::signal
 };
 
 /// Where a node stands, for whoever watches it.
@@ -142,7 +152,8 @@ class Runtime {
   virtual void start(Intent intent, Done done) = 0;
   /// Calls `done` as submit() does, once the command is durable: with what the execution is then. not_found when the
   /// tenant has no such execution; conflict, reason "has_ended" or "not_parked", when it is nothing that the action can
-  /// be done to. Cancelling again what runs and is being cancelled, records nothing more.
+  /// be done to, or reason "signal_conflict", when another signal has that id. Cancelling again what runs and is being
+  /// cancelled, records nothing more.
   virtual void command(ExecutionCommand command, Done done) = 0;
   [[nodiscard]] virtual Result<ExecutionResult> command(ExecutionCommand command) = 0;
   /// submit() of what shall be an intent: when it is none, its refusal is recorded, provided its tenant is a valid

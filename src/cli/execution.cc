@@ -16,9 +16,9 @@
 namespace symphainy::cli {
 namespace {
 
-constexpr std::array<std::string_view, 10> kStatuses{"running",     "parked",  "compensating", "compensation_stuck",
-                                                     "completed",   "failed",  "cancelled",    "terminated",
-                                                     "compensated", "rejected"};
+constexpr std::array<std::string_view, 11> kStatuses{
+    "running",   "waiting",    "parked",      "compensating", "compensation_stuck", "completed", "failed",
+    "cancelled", "terminated", "compensated", "rejected"};
 
 struct ListOptions {
   std::optional<std::string> session;

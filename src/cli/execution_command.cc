@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `symphainy execution cancel|terminate|resume`: what somebody does to executions, on the record.
+// `symphainy execution cancel|terminate|resume|signal`: what somebody does to executions, on the record.
 #include <fmt/format.h>
 
 #include "base/try.h"
@@ -14,6 +14,14 @@ struct ActArguments {
   std::optional<std::string> reason;
   std::optional<std::string> actor;
   bool wait = false;
+  std::optional<SignalDraft> signal;
+};
+
+struct SignalArguments {
+  std::string id;
+  std::string name;
+  std::string value = "null";
+  std::optional<std::string> signal_id;
 };
 
 Result<ExecutionCommand> command_for(const Invocation& invocation, const app::Configuration& configuration,
@@ -28,7 +36,8 @@ Result<ExecutionCommand> command_for(const Invocation& invocation, const app::Co
                           .execution_id = "",
                           .actor = who_asks(configuration),
                           .reason = arguments.reason.value_or(""),
-                          .wait_for_end = arguments.wait};
+                          .wait_for_end = arguments.wait,
+                          .signal = arguments.signal};
 }
 
 void print(const Output& out, const Result<ExecutionResult>& result, const std::string& id) {
@@ -71,6 +80,37 @@ void add_action(Command& execution, Action action, const std::string& summary, c
       .runs([action, arguments](Invocation& invocation) { return act(invocation, action, *arguments); });
 }
 
+Result<int> send(Invocation& invocation, ActArguments act_arguments, const SignalArguments& arguments) {
+  auto value = Json::parse(arguments.value);
+  if (!value) {
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("the signal's value is no JSON: {} (a text needs its quotes: '\"yes\"')", value.error().message),
+        "invalid_signal");
+  }
+  act_arguments.ids = {arguments.id};
+  act_arguments.signal = SignalDraft{arguments.name, *std::move(value), arguments.signal_id.value_or("")};
+  return act(invocation, Action::signal, act_arguments);
+}
+
+void add_signal(Command& execution) {
+  auto act_arguments = std::make_shared<ActArguments>();
+  auto arguments = std::make_shared<SignalArguments>();
+  execution.add("signal", "hand a value to an execution that waits for it, or will; it is recorded with who sent it")
+      .takes_data()
+      .takes_tenant()
+      .argument("ID", arguments->id, "the execution")
+      .argument("NAME", arguments->name, "of the signal")
+      .optional_argument("JSON", arguments->value, "its value (default: null)")
+      .option("--signal-id", arguments->signal_id, "the same again is received once", "TEXT")
+      .option("--reason", act_arguments->reason, "why; it is recorded", "TEXT")
+      .option("--actor", act_arguments->actor, "who sends it (default: the OS user)", "TYPE:ID")
+      .flag("--wait", act_arguments->wait, "answer when the execution has ended, or is parked, not when it is recorded")
+      .examples({"symphainy execution signal ID approved true --tenant acme --reason 'looks right'"})
+      .runs(
+          [act_arguments, arguments](Invocation& invocation) { return send(invocation, *act_arguments, *arguments); });
+}
+
 }  // namespace
 
 void add_execution_commands(Command& execution) {
@@ -80,6 +120,7 @@ void add_execution_commands(Command& execution) {
              "symphainy execution terminate ID --tenant acme --reason 'stuck since Monday'");
   add_action(execution, Action::resume, "go on with executions that are parked; their completed steps stay done",
              "symphainy execution resume ID --tenant acme --reason 'the bank is back'");
+  add_signal(execution);
 }
 
 }  // namespace symphainy::cli

@@ -53,6 +53,12 @@ std::string command_summary(const Json& payload) {
   return fmt::format("by {}{}{}", who(payload), reason.empty() ? "" : ": ", reason);
 }
 
+std::string waiting_summary(const Json& payload) {
+  const Json* due = payload.find("due_us");
+  if (due == nullptr) return text_of(payload, "key");
+  return fmt::format("{}, until {}", text_of(payload, "key"), base::format_time(due->as_int64().value_or(0)));
+}
+
 std::string creation_summary(const Json& payload) {
   return fmt::format("handler {} of {}, version {}", text_of(payload, "handler"), text_of(payload, "domain_service"),
                      text_of(payload, "handler_version"));
@@ -151,6 +157,13 @@ std::string record_summary(const base::LogRecord& record) {
     case RecordType::cancellation_requested:
     case RecordType::execution_resumed:
       return command_summary(payload);
+    case RecordType::wait_begun:
+      return waiting_summary(payload);
+    case RecordType::wait_ended:
+      return text_of(payload, "key") +
+             (payload.find("signal_id") == nullptr ? "" : " by signal " + text_of(payload, "signal_id"));
+    case RecordType::signal_received:
+      return text_of(payload, "name") + ": " + command_summary(payload);
     case RecordType::attempt_failed:
     case RecordType::intent_rejected:
     case RecordType::execution_failed:

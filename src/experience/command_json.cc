@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <span>
 #include <string_view>
 
 #include "base/try.h"
@@ -11,8 +12,9 @@
 namespace symphainy::experience {
 namespace {
 
-constexpr std::array<std::string_view, 6> kMembers{"action",    "actor",  "execution_id",
-                                                   "tenant_id", "reason", "wait_for_end"};
+constexpr std::array<std::string_view, 7> kMembers{"action", "actor",     "execution_id", "reason",
+                                                   "signal", "tenant_id", "wait_for_end"};
+constexpr std::array<std::string_view, 3> kSignalMembers{"name", "signal_id", "value"};
 
 std::unexpected<Error> refused(const std::string& why) {
   return fail(ErrorCode::invalid_argument, "the command " + why, "invalid_command");
@@ -25,32 +27,49 @@ Result<std::string> text(const Json& json, std::string_view member) {
   return std::string(*found);
 }
 
-Result<void> check_members(const Json& json) {
-  if (!json.is_object()) return refused("is no JSON object");
+Result<void> check_members(const Json& json, std::span<const std::string_view> known) {
+  if (!json.is_object()) return refused("is no JSON object, or its signal is none");
   std::string unknown;
   json.for_each_member([&](std::string_view key, const Json&) {
-    if (std::ranges::find(kMembers, key) == kMembers.end()) unknown = key;
+    if (std::ranges::find(known, key) == known.end()) unknown = key;
   });
   if (!unknown.empty()) return refused(fmt::format("has a member '{}', which means nothing here", unknown));
   return {};
 }
 
+Json signal_to_json(const SignalDraft& signal) {
+  return Json::object({{"name", signal.name}, {"signal_id", signal.signal_id}, {"value", signal.value}});
+}
+
+Result<SignalDraft> signal_from_json(const Json& json) {
+  TRY(check_members(json, kSignalMembers));
+  SignalDraft signal;
+  TRY(signal.name, text(json, "name"));
+  if (json.find("signal_id") != nullptr) {
+    TRY(signal.signal_id, text(json, "signal_id"));
+  }
+  if (const Json* value = json.find("value")) signal.value = *value;
+  return signal;
+}
+
 }  // namespace
 
 Json command_to_json(const ExecutionCommand& command) {
-  return Json::object({{"action", to_string(command.action)},
-                       {"actor", Json::object({{"id", command.actor.id}, {"type", command.actor.type}})},
-                       {"execution_id", command.execution_id},
-                       {"reason", command.reason},
-                       {"tenant_id", command.tenant_id},
-                       {"wait_for_end", command.wait_for_end}});
+  Json json = Json::object({{"action", to_string(command.action)},
+                            {"actor", Json::object({{"id", command.actor.id}, {"type", command.actor.type}})},
+                            {"execution_id", command.execution_id},
+                            {"reason", command.reason},
+                            {"tenant_id", command.tenant_id},
+                            {"wait_for_end", command.wait_for_end}});
+  if (command.signal) json["signal"] = signal_to_json(*command.signal);
+  return json;
 }
 
 Result<ExecutionCommand> command_from_json(const Json& json) {
-  TRY(check_members(json));
+  TRY(check_members(json, kMembers));
   TRY(const std::string name, text(json, "action"));
   const auto action = action_from(name);
-  if (!action) return refused(fmt::format("has the action '{}'; there are cancel, terminate and resume", name));
+  if (!action) return refused(fmt::format("has the action '{}'; there are cancel, terminate, resume and signal", name));
   ExecutionCommand command;
   command.action = *action;
   TRY(command.tenant_id, text(json, "tenant_id"));
@@ -66,6 +85,9 @@ Result<ExecutionCommand> command_from_json(const Json& json) {
   const auto waits = wait == nullptr ? std::optional(false) : wait->as_bool();
   if (!waits) return refused("has a 'wait_for_end' that is neither true nor false");
   command.wait_for_end = *waits;
+  if (const Json* signal = json.find("signal")) {
+    TRY(command.signal, signal_from_json(*signal));
+  }
   return command;
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where one attempt's steps are recorded: on the partition, through the lifecycle's log, unless the attempt has been
-// given up.
+// Where one attempt's steps and waits are recorded: on the partition, through the lifecycle's log, unless the attempt
+// has been given up.
 #pragma once
 
+#include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -11,7 +13,9 @@
 #include "public_works/abstractions/clock.h"
 #include "public_works/abstractions/executor.h"
 #include "runtime/deadline_timers.h"
+#include "runtime/due_clock.h"
 #include "runtime/execution_context.h"
+#include "runtime/spawn.h"
 #include "runtime/write_ahead_log.h"
 
 namespace symphainy::runtime {
@@ -25,34 +29,68 @@ class AttemptSteps final : public StepLog {
     public_works::Clock& clock;
     DeadlineTimers& timers;
     WriteAheadLog& log;
+    const DueClock& due_clock;
   };
   using Append = std::function<Result<public_works::AppendReceipt>(std::vector<base::RecordDraft>)>;
 
   /// `context` owns this object. The attempt's grant was recorded at `started_position`. Both functions are called on
-  /// the partition, `on_pause` when a pause begins: it may give the attempt up.
-  AttemptSteps(Place place, const RuntimeExecutionContext& context, std::uint64_t started_position, Append append,
-               std::function<void()> on_pause)
+  /// the partition, `on_pause` when a pause begins: it may give the attempt up. `inbox`: the signals that have come and
+  /// no wait has taken.
+  AttemptSteps(Place place, RuntimeExecutionContext& context, std::uint64_t started_position,
+               std::deque<ReceivedSignal> inbox, Append append, std::function<void()> on_pause)
       : place_(place),
         context_(context),
         started_position_(started_position),
         append_(std::move(append)),
-        on_pause_(std::move(on_pause)) {}
+        on_pause_(std::move(on_pause)),
+        inbox_(std::move(inbox)) {}
 
   /// On the partition: between two tries of a step, or of undoing one.
   [[nodiscard]] bool is_pausing() const noexcept { return pausing_; }
 
   Task<Result<void>> record(std::vector<base::RecordDraft> drafts) override;
   Task<void> pause(std::int64_t delay_us) override;
+  Task<Result<Json>> wait(Wait wait, std::vector<base::RecordDraft> unrecorded) override;
+
+  // On the partition:
+
+  /// A signal that has just been recorded, for whoever asks for it.
+  void keep(ReceivedSignal signal) { inbox_.push_back(std::move(signal)); }
+  /// The wait that has begun, and has not ended.
+  [[nodiscard]] const WaitStart* awaited() const { return open_ && !over_ ? &*open_ : nullptr; }
+  /// That is over with this value, whose record ends at the position.
+  void end_wait(Json value, std::uint64_t position);
+  /// The handler was suspended, and what it waits for has come meanwhile.
+  [[nodiscard]] bool is_over() const noexcept { return over_.has_value(); }
+  /// Whoever waits goes on, or is suspended, as is right now: the attempt is cancelled or given up, or the runtime
+  /// closes.
+  void interrupt();
 
  private:
+  enum class Roused { by_time, by_end, by_interruption };
+  [[nodiscard]] Task<Result<Json>> wait_here(Wait wait, std::vector<base::RecordDraft> drafts);
+  [[nodiscard]] std::optional<ReceivedSignal> take_signal(const WaitStart& wait);
+  [[nodiscard]] Task<Result<Json>> end_with(Json value, std::vector<base::RecordDraft> drafts);
+  [[nodiscard]] Task<Roused> stay_awake();
+  [[nodiscard]] bool is_brief() const;
+  [[nodiscard]] base::RecordDraft begun(const WaitStart& wait) const;
+  [[nodiscard]] base::RecordDraft ended(const WaitStart& wait, const std::string& signal_id) const;
   [[nodiscard]] Task<Result<void>> record_here(std::vector<base::RecordDraft> drafts);
 
   const Place place_;
-  const RuntimeExecutionContext& context_;
+  RuntimeExecutionContext& context_;
   const std::uint64_t started_position_;
   const Append append_;
   const std::function<void()> on_pause_;
   bool pausing_ = false;
+  std::deque<ReceivedSignal> inbox_;  // that no wait has taken
+  std::optional<WaitStart> open_;
+  struct Over {
+    Json value;
+    std::uint64_t position = 0;
+  };
+  std::optional<Over> over_;                 // what ended open_
+  std::shared_ptr<Promised<Roused>> awake_;  // while the frame is kept, because it may not take long
   std::optional<Error> failed_;  // the first time; what was to be recorded then is lost, so nothing may follow it
 };
 

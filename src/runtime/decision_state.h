@@ -32,6 +32,7 @@ struct TrackedExecution {
   public_works::ExecutionRow row;                 ///< status "running" until it ends
   bool running = false;                           ///< somebody here is driving it
   bool end_appended = false;                      ///< nothing can be done to it any more
+  bool asleep = false;                            ///< it waits, and is woken here (execution_waits.cc)
   bool parking = false;                           ///< appended that it is parked, and not durable yet
   RunningExecution* driven = nullptr;             ///< while an attempt is under way (running_execution.h)
   std::optional<Error> cancellation;              ///< why it shall end, once somebody has asked for that

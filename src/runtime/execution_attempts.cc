@@ -17,8 +17,24 @@ namespace symphainy::runtime {
 namespace {
 
 constexpr const char* kLeftForNext =
-    "the runtime closed while the execution waited for its next attempt, or a step for its next try; it goes on when "
-    "the directory is opened again";
+    "the runtime closed while the execution waited (for a time, a signal, its next attempt or a step's next try); it "
+    "goes on when the directory is opened again";
+
+// As the log will hold them in a moment.
+void add_drafts(const std::vector<base::RecordDraft>& drafts, std::int64_t now_us,
+                std::vector<base::LogRecord>& history) {
+  for (const base::RecordDraft& draft : drafts) {
+    base::LogRecord record;
+    record.type = draft.type;
+    record.tenant = draft.tenant;
+    record.execution = draft.execution;
+    record.attempt = draft.attempt;
+    record.payload = draft.payload;
+    record.time_us = now_us;
+    record.position = history.back().position + 1;
+    history.push_back(std::move(record));
+  }
+}
 
 }  // namespace
 
@@ -48,6 +64,14 @@ Task<Result<void>> ExecutionLifecycleManager::begin_next_attempt(Execution& exec
   if (delay_us > 0 && !execution.termination && !hears_cancellation(execution)) {
     co_await pause(execution, delay_us);
   }
+  if (execution.termination) co_return Result<void>();
+  if (leaving_) co_return std::unexpected(left_to_the_next());
+  co_return co_await run_on(execution);
+}
+
+// As another attempt, of what is recorded by now: a signal may have come just before.
+Task<Result<void>> ExecutionLifecycleManager::run_on(Execution& execution) {
+  if (auto durable = co_await all_durable(execution.tracked); !durable) co_return durable;
   if (execution.termination) co_return Result<void>();
   if (leaving_) co_return std::unexpected(left_to_the_next());
   auto next = restore_execution(execution.tracked);
@@ -93,9 +117,12 @@ void ExecutionLifecycleManager::stop_waiting() {
   leaving_ = true;
   for (const TrackedPtr& tracked : parts_.decisions.live()) {
     RunningExecution* const execution = tracked->driven;
+    if (tracked->asleep) answer_waiting(*tracked, std::unexpected(left_to_the_next()));
     if (execution == nullptr) continue;
     if (const auto pause = execution->pause) {
       pause->set(true);
+    } else if (execution->steps && execution->steps->awaited() != nullptr) {
+      execution->steps->interrupt();
     } else if (execution->steps && execution->steps->is_pausing()) {
       leave(*execution);
     }
@@ -132,11 +159,11 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::resume(TrackedPtr track
     hand_over(*tracked, std::unexpected(execution.error()));
     co_return std::unexpected(execution.error());
   }
-  co_return co_await carry_out(*std::move(execution));
+  co_return co_await carry_out_to_its_end(*std::move(execution));
 }
 
 bool ExecutionLifecycleManager::goes_on_by_itself(const TrackedExecution& tracked) const {
-  if (tracked.running || tracked.ended) return false;
+  if (tracked.running || tracked.ended || tracked.row.status == "waiting") return false;
   if (!waits_for_somebody(tracked.row) || PLANTED_BUG("parked-goes-on-by-itself")) return true;
   if (tracked.row.error_code != kMissingHandler) return false;
   const auto history = read_history(parts_.log.log(), tracked.row);
@@ -144,10 +171,11 @@ bool ExecutionLifecycleManager::goes_on_by_itself(const TrackedExecution& tracke
   return identity && parts_.registry.find(tracked.row.intent_type, identity->version) != nullptr;
 }
 
-// As another attempt. `command`: the record of what somebody did to bring it about.
+// As another attempt. `command`: the records of what brings it about.
 Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_execution(
     const TrackedPtr& tracked, std::vector<base::RecordDraft> command) {
-  TRY(const auto history, read_history(parts_.log.log(), tracked->row));
+  TRY(auto history, read_history(parts_.log.log(), tracked->row));
+  add_drafts(command, parts_.clock.wall_us(), history);
   TRY(const HandlerIdentity identity, handler_from_history(history));
   Execution execution;
   TRY(Intent intent, intent_from_history(history));
@@ -155,11 +183,8 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_
   TRY(execution.seed, seed_from_history(history));
   TRY(execution.answers, answers_from_history(history));
   execution.undoing = execution.answers.compensation;
+  execution.inbox = execution.answers.waits.untaken;
   execution.failed_attempts = failed_attempts_in(history);
-  if (!command.empty() && static_cast<RecordType>(command.front().type) == RecordType::execution_resumed) {
-    keep_what_completed(execution.answers);
-    execution.failed_attempts = 0;
-  }
   if (!tracked->cancellation) {
     TRY(tracked->cancellation, cancellation_from_history(history));
   }
@@ -179,6 +204,7 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_
                                 started_payload(execution.attempt, parts_.log.epoch()), execution.id,
                                 execution.attempt));
   TRY(const auto receipt, append(*tracked, std::move(drafts)));
+  rouse(*tracked);
   tracked->row.attempt = execution.attempt;
   tracked->row.status = "running";
   tracked->row.error_code.clear();

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/fault_points.h"
 #include "base/try.h"
+#include "runtime/attempt_steps.h"
 #include "runtime/context_checks.h"
 #include "runtime/execution_lifecycle_manager.h"
 #include "runtime/lifecycle_payloads.h"
@@ -21,12 +22,14 @@ std::string_view to_string(Action action) noexcept {
       return "terminate";
     case Action::resume:
       return "resume";
+    case Action::signal:
+      return "signal";
   }
   return "unknown";
 }
 
 std::optional<Action> action_from(std::string_view name) noexcept {
-  for (const Action action : {Action::cancel, Action::terminate, Action::resume}) {
+  for (const Action action : {Action::cancel, Action::terminate, Action::resume, Action::signal}) {
     if (to_string(action) == name) return action;
   }
   return std::nullopt;
@@ -51,6 +54,9 @@ Result<void> check_command(const ExecutionCommand& command) {
     return refused("command", fmt::format("reason must be at most {} bytes of UTF-8", kMaxReasonBytes));
   }
   if (!base::Uuid::parse(command.execution_id)) return refused("command", "execution_id is no UUID");
+  if ((command.action == Action::signal) != command.signal.has_value()) {
+    return refused("command", "`signal` is given with the action signal, and with no other");
+  }
   return {};
 }
 
@@ -62,22 +68,19 @@ base::RecordDraft draft_of(RecordType type, const TrackedExecution& tracked, con
   return draft_record(type, tracked.row.tenant, command_payload(command), id_of(tracked), tracked.row.attempt);
 }
 
-ExecutionResult as_it_is(const TrackedExecution& tracked, bool undoing) {
-  ExecutionResult result = result_so_far(tracked.row);
-  if (undoing) result.status = ExecutionStatus::compensating;
-  return result;
-}
-
-ExecutionResult as_it_is(const TrackedExecution& tracked) {
-  return as_it_is(tracked, tracked.driven != nullptr && tracked.driven->undoing);
-}
-
 std::unexpected<Error> not_parked(const public_works::ExecutionRow& row) {
   return fail(ErrorCode::conflict, fmt::format("execution {} is not parked: it goes on by itself", row.execution_id),
               "not_parked");
 }
 
 }  // namespace
+
+ExecutionResult as_it_is(const TrackedExecution& tracked) {
+  ExecutionResult result = result_so_far(tracked.row);
+  if (tracked.asleep) result.status = ExecutionStatus::waiting;
+  if (tracked.driven != nullptr && tracked.driven->undoing) result.status = ExecutionStatus::compensating;
+  return result;
+}
 
 Task<void> ExecutionLifecycleManager::command(ExecutionCommand command, Answer answer) {
   if (const auto valid = check_command(command); !valid) co_return answer(std::unexpected(valid.error()));
@@ -90,9 +93,19 @@ Task<void> ExecutionLifecycleManager::command(ExecutionCommand command, Answer a
   if (!tracked || tracked->ended || tracked->end_appended) {
     co_return answer(std::unexpected(co_await nothing_to_act_on(command, tracked)));
   }
+  if (command.action == Action::signal) co_return co_await signal(tracked, std::move(command), std::move(answer));
   const bool is_parked = !tracked->running && waits_for_somebody(tracked->row);
   if (command.action == Action::resume && !is_parked) co_return answer(not_parked(tracked->row));
-  if (command.action != Action::terminate && is_parked) co_return co_await attempt_again(tracked, command, answer);
+  if (command.action != Action::terminate && (is_parked || tracked->asleep)) {
+    if (auto durable = co_await all_durable(tracked); !durable) co_return answer(std::unexpected(durable.error()));
+    const bool is_still = !tracked->running && (waits_for_somebody(tracked->row) || tracked->asleep);
+    if (!is_still) co_return co_await this->command(std::move(command), std::move(answer));
+    std::vector<base::RecordDraft> drafts;
+    drafts.push_back(
+        draft_of(command.action == Action::resume ? RecordType::execution_resumed : RecordType::cancellation_requested,
+                 *tracked, command));
+    co_return co_await attempt_again(tracked, std::move(command), std::move(drafts), std::move(answer));
+  }
 
   const Result<void> done =
       command.action == Action::cancel ? co_await cancel(tracked, command) : co_await terminate(tracked, command);
@@ -126,23 +139,24 @@ Task<Error> ExecutionLifecycleManager::nothing_to_act_on(ExecutionCommand comman
                   {}};
 }
 
-// What is parked is resumed, or cancelled: its handler runs again, and hears of that.
-Task<void> ExecutionLifecycleManager::attempt_again(TrackedPtr tracked, ExecutionCommand command, Answer answer) {
-  const bool resumed = command.action == Action::resume;
-  std::vector<base::RecordDraft> drafts;
-  drafts.push_back(
-      draft_of(resumed ? RecordType::execution_resumed : RecordType::cancellation_requested, *tracked, command));
+// What is parked is resumed, or cancelled, or what waits gets what it waits for: its handler runs again, and hears of
+// it.
+Task<void> ExecutionLifecycleManager::attempt_again(TrackedPtr tracked, ExecutionCommand command,
+                                                    std::vector<base::RecordDraft> drafts, Answer answer) {
   CRASH_POINT("command-before-append");
   auto execution = restore_execution(tracked, std::move(drafts));
   if (!execution) co_return answer(std::unexpected(execution.error()));
-  if (!resumed && !tracked->cancellation) {  // the first one counts
-    tracked->cancellation = cancelled_by(command.actor, command.reason);
+  if (command.action == Action::cancel && tracked->cancelled_position == 0) {
     tracked->cancelled_position = execution->started_position;
   }
-  if (!command.wait_for_end)
-    spawn(answer_when_durable(execution->started_position, as_it_is(*tracked, execution->undoing.has_value()), answer));
-  auto result = co_await carry_out(*std::move(execution));
-  if (command.wait_for_end) answer(std::move(result));
+  if (!command.wait_for_end) {
+    ExecutionResult now = result_so_far(tracked->row);
+    if (execution->undoing) now.status = ExecutionStatus::compensating;
+    spawn(answer_when_durable(execution->started_position, std::move(now), answer));
+    (void)co_await carry_out(*std::move(execution));
+  } else {
+    answer(co_await carry_out_to_its_end(*std::move(execution)));
+  }
 }
 
 Task<void> ExecutionLifecycleManager::answer_when_durable(std::uint64_t position, ExecutionResult result,
@@ -164,9 +178,15 @@ Task<Result<void>> ExecutionLifecycleManager::cancel(TrackedPtr tracked, Executi
   tracked->cancelled_position = receipt->last_position;
   if (auto durable = co_await parts_.log.durable(receipt->last_position); !durable) co_return durable;
   CRASH_POINT("command-durable");
-  if (tracked->driven == nullptr) co_return Result<void>();
+  if (tracked->driven == nullptr) {
+    tracked->row.status = "running";  // it waits no longer
+    co_return Result<void>();
+  }
   if (tracked->driven->context) tracked->driven->context->cancel(*tracked->cancellation);
-  if (const auto pause = tracked->driven->pause; pause && hears_cancellation(*tracked->driven)) pause->set(true);
+  if (!hears_cancellation(*tracked->driven)) co_return Result<void>();
+  if (const auto steps = tracked->driven->steps) steps->interrupt();
+  if (tracked->driven == nullptr) co_return Result<void>();
+  if (const auto pause = tracked->driven->pause) pause->set(true);
   co_return Result<void>();
 }
 
@@ -177,6 +197,7 @@ Task<Result<void>> ExecutionLifecycleManager::terminate(TrackedPtr tracked, Exec
   if (execution == nullptr || execution->termination) co_return Result<void>();
   execution->termination = std::move(command);
   if (execution->context) execution->context->give_up();
+  if (const auto steps = execution->steps) steps->interrupt();
   // Whoever waits for these goes on here and now, to the execution's end.
   if (const auto outcome = execution->outcome) {
     outcome->set(std::unexpected(superseded()));
@@ -197,6 +218,7 @@ Task<Result<void>> ExecutionLifecycleManager::end_idle(TrackedPtr tracked, Execu
   CRASH_POINT("command-before-append");
   const auto receipt = append(*tracked, std::move(drafts));
   if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
+  rouse(*tracked);
   tracked->running = tracked->end_appended = true;
   tracked->row.status = "running";  // to those who wait for it
   tracked->result.reset();

@@ -83,6 +83,7 @@ RuntimeExecutionContext::RuntimeExecutionContext(ContextServices& services, std:
       attempt_(attempt),
       recorded_(std::move(answers.observations)),
       steps_(std::move(answers.steps), std::move(answers.started), std::move(answers.undone)),
+      waits_(std::move(answers.waits)),
       no_way_back_(steps_.has_no_way_back()),
       compensating_(answers.compensation.has_value()) {}
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <coroutine>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -23,6 +24,7 @@
 #include "runtime/execution_history.h"
 #include "runtime/state_surface.h"
 #include "runtime/step_journal.h"
+#include "runtime/wait_journal.h"
 
 namespace symphainy::runtime {
 
@@ -47,6 +49,15 @@ class StepLog {
   [[nodiscard]] virtual Task<Result<void>> record(std::vector<base::RecordDraft> drafts) = 0;
   /// Between two tries; ends within a tenth of a second once the attempt is given up or cancelled.
   [[nodiscard]] virtual Task<void> pause(std::int64_t delay_us) = 0;
+  struct Wait {
+    WaitStart start;
+    bool begins = true;                       ///< its beginning is not recorded yet
+    std::optional<std::int64_t> duration_us;  ///< it begins, and is over so long after that
+  };
+  /// Records what the context has not recorded yet, and that the wait begins. Ends with what it came to once that is
+  /// durable; an error when it may not be awaited any more. Does not return when it takes long: then the attempt is
+  /// suspended, and destroys the frames that wait here.
+  [[nodiscard]] virtual Task<Result<Json>> wait(Wait wait, std::vector<base::RecordDraft> unrecorded) = 0;
 };
 
 /// Why an execution is parked whose handler asks for a step with another input than it recorded.
@@ -129,6 +140,17 @@ class RuntimeExecutionContext : public ExecutionContext {
     fence();
   }
   [[nodiscard]] bool given_up() const noexcept { return given_up_.load(); }
+  /// Any thread: the handler waits for something that takes long, and its frame is destroyed.
+  [[nodiscard]] bool is_suspended() const noexcept { return suspended_.load(); }
+  /// On a handler thread, before the handler runs: who goes on when it is suspended.
+  void when_suspended(std::coroutine_handle<> root) noexcept { root_ = root; }
+  /// When the handler waits: its frame is about to be destroyed by who goes on, which is answered.
+  [[nodiscard]] std::coroutine_handle<> suspend() noexcept {
+    suspended_ = true;
+    return root_;
+  }
+  /// Any thread, once cancelled.
+  [[nodiscard]] const Error& cancellation() const { return *cancellation_; }
   /// On the partition, once: from now on steps that are not recorded are refused with `why`.
   void cancel(Error why) {
     if (cancelled_) return;
@@ -141,15 +163,21 @@ class RuntimeExecutionContext : public ExecutionContext {
  protected:
   /// What the log has as the answer to this; nothing: it is to be asked now. An error is the answer.
   [[nodiscard]] virtual Result<std::optional<Json>> recorded_answer(std::string_view kind, const std::string& key);
-  /// Before a step is answered or taken. False: the handler is left where it stands, suspended for ever, for whoever
-  /// runs it to destroy (left_suspended).
+  /// Before a step or a wait is answered, or taken. False: the handler is left where it stands, suspended for ever, for
+  /// whoever runs it to destroy (left_suspended).
   [[nodiscard]] virtual bool lets_step(const StepOutcome& /*step*/, const StepOptions& /*options*/) { return true; }
+  [[nodiscard]] virtual bool lets_wait(const WaitStart& /*wait*/, const WaitRequest& /*request*/) { return true; }
   /// It stands there now: from here on any thread may destroy it.
   virtual void left_suspended() noexcept {}
 
  private:
   friend class StoredArtifactSink;
-  struct LeftSuspended;
+  struct LeftSuspended {
+    RuntimeExecutionContext& context;
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> /*left*/) const noexcept { context.left_suspended(); }
+    void await_resume() const noexcept {}
+  };
 
   struct UndoableStep {
     std::string key;
@@ -158,6 +186,9 @@ class RuntimeExecutionContext : public ExecutionContext {
   };
   [[nodiscard]] Task<Result<Json>> run_step(std::string name, Json input, StepFunction function,
                                             StepOptions options) override;
+  [[nodiscard]] Task<Result<Json>> run_wait(WaitRequest request) override;
+  [[nodiscard]] Result<void> begin_wait(const WaitRequest& request) const;
+  [[nodiscard]] std::unexpected<Error> diverged_from_wait(const WaitStart& awaited, const std::string& found);
   [[nodiscard]] Task<Result<Json>> take_step(StepOutcome step, const StepFunction& function,
                                              const StepOptions& options);
   [[nodiscard]] Result<void> begin_step(const std::string& name, const Json& input, const StepOptions& options) const;
@@ -193,11 +224,14 @@ class RuntimeExecutionContext : public ExecutionContext {
   std::atomic<bool> fenced_ = false;
   std::atomic<bool> given_up_ = false;
   std::atomic<bool> cancelled_ = false;
+  std::atomic<bool> suspended_ = false;
+  std::coroutine_handle<> root_;
   std::optional<Error> cancellation_;  // set before cancelled_, and not changed behind it
 
   PendingCommit commit_;
   std::deque<Observation> recorded_;  // answers to give again, in order
   StepJournal steps_;
+  WaitJournal waits_;
   std::vector<UndoableStep> undoable_;  // as this attempt asked for them
   std::atomic<bool> no_way_back_ = false;
   std::atomic<bool> compensating_ = false;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The steps of an execution context: answered again, or run, tried again, and remembered.
 #include <algorithm>
-#include <coroutine>
 #include <fmt/format.h>
 
 #include "base/digest.h"
@@ -32,13 +31,6 @@ std::size_t bytes_of(const Result<Json>& outcome) {
 
 }  // namespace
 
-struct RuntimeExecutionContext::LeftSuspended {
-  RuntimeExecutionContext& context;
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> /*left*/) const noexcept { context.left_suspended(); }
-  void await_resume() const noexcept {}
-};
-
 Task<Result<Json>> RuntimeExecutionContext::run_step(std::string name, Json input, StepFunction function,
                                                      StepOptions options) {
   if (const auto begun = begin_step(name, input, options); !begun) co_return std::unexpected(begun.error());
@@ -55,6 +47,9 @@ Task<Result<Json>> RuntimeExecutionContext::run_step(std::string name, Json inpu
   const StepStart* begun = steps_.started(step.key);
   if (begun != nullptr && begun->input_digest != step.input_digest) {
     co_return diverged(step.key, begun->input_digest, step.input_digest);
+  }
+  if (const WaitStart* awaited = waits_.awaited(); awaited != nullptr && begun == nullptr) {
+    co_return diverged_from_wait(*awaited, fmt::format("step '{}'", step.key));
   }
   if (compensating_ || is_cancelled()) {
     if (begun != nullptr) note_undoable(step.key, options, nullptr);

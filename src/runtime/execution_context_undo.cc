@@ -49,6 +49,7 @@ const RuntimeExecutionContext::UndoableStep* RuntimeExecutionContext::undoable(c
 }
 
 Result<void> RuntimeExecutionContext::check_nothing_forgotten() {
+  if (const WaitStart* awaited = waits_.awaited()) return diverged_from_wait(*awaited, "its end");
   for (const std::string& key : steps_.to_undo()) {
     if (undoable(key) != nullptr) continue;
     divergence_ =

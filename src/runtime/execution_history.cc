@@ -122,6 +122,13 @@ void read_record(const Json& payload, const base::LogRecord& record, ExecutionRe
     case RecordType::compensation_stuck:
       read_end(payload, ExecutionStatus::compensation_stuck, result);
       break;
+    case RecordType::wait_begun:
+      if (result.status == ExecutionStatus::running) result.status = ExecutionStatus::waiting;
+      break;
+    case RecordType::wait_ended:
+    case RecordType::cancellation_requested:
+      if (result.status == ExecutionStatus::waiting) result.status = ExecutionStatus::running;
+      break;
     case RecordType::execution_started:  // again, when it was parked, failed, or was being undone
       read_start(result);
       break;
@@ -282,6 +289,11 @@ Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>&
         answers.compensation = read_error(Payload(payload).object("error"));
         break;
       }
+      case RecordType::wait_begun:
+      case RecordType::wait_ended:
+      case RecordType::signal_received:
+        TRY(answers.waits.add(record));
+        break;
       case RecordType::attempt_failed:
       case RecordType::execution_resumed:
         keep_what_completed(answers);
@@ -306,6 +318,7 @@ void keep_what_completed(RecordedAnswers& answers) {
   for (const StepStart& start : answers.started) {
     if (outcome_of(start.key) == answers.steps.rend()) last_kept = std::max(last_kept, start.position);
   }
+  for (const WaitStart& wait : answers.waits.started) last_kept = std::max(last_kept, wait.position);
   const auto is_void = [last_kept](const StepOutcome& step) { return !step.outcome && step.position > last_kept; };
   std::erase_if(answers.started, [&](const StepStart& start) {
     const auto outcome = outcome_of(start.key);
@@ -315,6 +328,7 @@ void keep_what_completed(RecordedAnswers& answers) {
   std::size_t known = 0;
   for (const StepOutcome& step : answers.steps) known = std::max(known, step.observed);
   for (const StepStart& start : answers.started) known = std::max(known, start.observed);
+  for (const WaitStart& wait : answers.waits.started) known = std::max(known, wait.observed);
   if (known < answers.observations.size()) {
     answers.observations.erase(answers.observations.begin() + static_cast<std::ptrdiff_t>(known),
                                answers.observations.end());

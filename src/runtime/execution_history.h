@@ -16,6 +16,7 @@
 #include "public_works/abstractions/state_store.h"
 #include "runtime/commit.h"
 #include "runtime/step_journal.h"
+#include "runtime/wait_journal.h"
 
 namespace symphainy::runtime {
 
@@ -67,12 +68,13 @@ struct RecordedAnswers {
   std::vector<StepStart> started;     ///< of a saga, in the order of their beginning
   std::set<std::string> undone;       ///< keys of those of them that are
   std::optional<Error> compensation;  ///< why its steps are being undone
+  RecordedWaits waits;
 };
 [[nodiscard]] Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>& records);
 
 /// For another attempt of what failed, unless it is being undone: what failed behind the last step that completed, or
-/// may have, is done again, from what was known when that step began. A failure before it is one that the handler has
-/// dealt with; what was asked behind it may have failed for being old.
+/// may have, and the last wait, is done again, from what was known when that began. A failure before it is one that the
+/// handler has dealt with; what was asked behind it may have failed for being old.
 void keep_what_completed(RecordedAnswers& answers);
 
 /// AttemptFailed records since its acceptance, or since it was resumed last.

@@ -36,7 +36,11 @@ ExecutionLifecycleManager::ExecutionLifecycleManager(LifecycleParts parts)
               [this](TrackedExecution& tracked, std::vector<base::RecordDraft> drafts) {
                 return append(tracked, std::move(drafts));
               },
-              [this](RunningExecution& execution) { return run_again(execution); }}) {}
+              [this](RunningExecution& execution) { return run_again(execution); }}),
+      due_clock_(parts.clock),
+      wakes_(parts.partition, parts.clock, due_clock_, [this](const std::string& tenant, const base::Uuid& execution) {
+        wake(parts_.decisions.find(tenant, execution.text()));
+      }) {}
 
 // The main flow. Two batches are synced: what was accepted, before the handler starts; what it led to, before anybody
 // hears.
@@ -51,7 +55,7 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::execute(Intent intent) 
 
   auto execution = create_execution(std::move(intent), *std::move(acceptance));
   if (!execution) co_return std::unexpected(execution.error());
-  co_return co_await carry_out(*std::move(execution));
+  co_return co_await carry_out_to_its_end(*std::move(execution));
 }
 
 Task<void> ExecutionLifecycleManager::start(Intent intent, Answer answer) {
@@ -74,9 +78,25 @@ Task<void> ExecutionLifecycleManager::start(Intent intent, Answer answer) {
   (void)co_await carry_out(*std::move(execution));
 }
 
-Task<Result<ExecutionResult>> ExecutionLifecycleManager::carry_out(Execution execution) {
+Task<Result<ExecutionResult>> ExecutionLifecycleManager::carry_out_to_its_end(Execution execution) {
+  const TrackedPtr tracked = execution.tracked;
+  auto result = co_await carry_out(std::move(execution));
+  if (result) co_return *std::move(result);
+  co_return co_await first_result({tracked, tracked->row, "", std::nullopt});
+}
+
+// Nothing: it waits, and is woken when it goes on.
+Task<std::optional<Result<ExecutionResult>>> ExecutionLifecycleManager::carry_out(Execution execution) {
   execution.tracked->driven = &execution;
   auto outcome = co_await attempt_until_decided(execution);
+  while (outcome && execution.suspended) {
+    if (!is_over(execution)) {
+      set_aside(execution);
+      co_return std::nullopt;
+    }
+    const auto begun = co_await run_on(execution);
+    outcome = begun ? co_await attempt_until_decided(execution) : std::unexpected(begun.error());
+  }
   auto result = outcome ? co_await complete_execution(execution, *outcome)
                         : Result<ExecutionResult>(std::unexpected(std::move(outcome).error()));
   hand_over(*execution.tracked, result);
@@ -86,10 +106,12 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::carry_out(Execution exe
 // Attempts, as often as its type says, and then undoes what is to be undone. An error: nothing can be said of it here.
 Task<Result<Result<void>>> ExecutionLifecycleManager::attempt_until_decided(Execution& execution) {
   Result<void> outcome = co_await attempt(execution);
+  if (execution.suspended) co_return outcome;
   while (const auto delay_us = delay_before_next(execution, outcome)) {
     if (auto begun = co_await begin_next_attempt(execution, outcome.error(), *delay_us); !begun)
       co_return std::unexpected(std::move(begun).error());
     outcome = co_await attempt(execution);
+    if (execution.suspended) co_return outcome;
   }
   if (execution.left) co_return std::unexpected(left_to_the_next());
   const auto is_saga = co_await sagas_.is_called_for(execution, outcome);
@@ -104,6 +126,8 @@ Task<Result<Result<void>>> ExecutionLifecycleManager::attempt_until_decided(Exec
 
 Task<Result<void>> ExecutionLifecycleManager::attempt(Execution& execution) {
   Result<HandlerResult> answer = co_await execute_intent(execution);
+  execution.suspended = execution.context && execution.context->is_suspended() && !execution.context->given_up();
+  if (execution.suspended) co_return std::unexpected(answer.error());
   if (execution.termination) answer = std::unexpected(terminated_by(*execution.termination));
   if (execution.undoing && answer) answer = std::unexpected(*execution.undoing);  // it ended well once more, in vain
   const Result<void> outcome = handle_artifacts(execution, std::move(answer));
@@ -212,7 +236,7 @@ Task<Result<HandlerResult>> ExecutionLifecycleManager::execute_intent(Execution&
 
 // Its steps become records as it takes them.
 void ExecutionLifecycleManager::record_steps(Execution& execution) {
-  const AttemptSteps::Place place{parts_.partition, parts_.handlers, parts_.clock, deadlines_, parts_.log};
+  const AttemptSteps::Place place{parts_.partition, parts_.handlers, parts_.clock, deadlines_, parts_.log, due_clock_};
   auto append_step = [this, tracked = execution.tracked](std::vector<base::RecordDraft> drafts) {
     return append(*tracked, std::move(drafts));
   };
@@ -220,8 +244,9 @@ void ExecutionLifecycleManager::record_steps(Execution& execution) {
     if (leaving_ && tracked->driven != nullptr) leave(*tracked->driven);
   };
   const bool durable = execution.handler->effects == Effects::external;
-  execution.steps = std::make_shared<AttemptSteps>(place, *execution.context, execution.started_position,
-                                                   std::move(append_step), std::move(on_pause));
+  execution.steps =
+      std::make_shared<AttemptSteps>(place, *execution.context, execution.started_position, std::move(execution.inbox),
+                                     std::move(append_step), std::move(on_pause));
   execution.context->record_steps_in(execution.steps, durable);
 }
 
@@ -365,7 +390,9 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::first_result(Binding bi
     const TrackedPtr first = binding.tracked;
     if (!waits_for_somebody(first->row)) {
       // Left unfinished by an earlier process, and nobody has resumed it yet: this submission does.
-      if (!first->running && !first->ended) spawn(resume_for_waiting(first));
+      if (first->row.status == "waiting") take_up_waiting(first);
+      if (!first->running && !first->ended && !first->asleep) spawn(resume_for_waiting(first));
+      if (first->asleep && leaving_) co_return std::unexpected(left_to_the_next());
       co_await HandedOver{*first};
     }
     if (first->result) co_return *first->result;

@@ -19,12 +19,14 @@
 #include "runtime/admission.h"
 #include "runtime/deadline_timers.h"
 #include "runtime/decision_state.h"
+#include "runtime/due_clock.h"
 #include "runtime/execution_context.h"
 #include "runtime/handler_run.h"
 #include "runtime/intent_registry.h"
 #include "runtime/running_execution.h"
 #include "runtime/running_handlers.h"
 #include "runtime/saga_coordinator.h"
+#include "runtime/wake_queue.h"
 #include "runtime/wal_record.h"
 #include "runtime/write_ahead_log.h"
 
@@ -42,6 +44,9 @@ struct LifecycleParts {
   Admission& admission;
   ContextServices& context_services;
   IntentLimits limits;
+  /// What the lifecycle begins of itself, between these two; may be empty.
+  std::function<void()> work_begins = {};
+  std::function<void()> work_ends = {};
 };
 
 class ExecutionLifecycleManager {
@@ -60,7 +65,9 @@ class ExecutionLifecycleManager {
   /// Does to an execution what somebody asks for, on the record (execution_commands.cc).
   /// Calls `answer` once, on the partition; ends when what it set going has ended.
   [[nodiscard]] Task<void> command(ExecutionCommand command, Answer answer);
-  /// Executions that wait for their next attempt are left to whoever opens the log again.
+  /// One that waits, as an earlier process left it: it is woken when it is due.
+  void take_up_waiting(const TrackedPtr& execution);
+  /// Executions that wait, or that wait for their next attempt, are left to whoever opens the log again.
   void stop_waiting();
   /// Records the refusal of what is no valid intent, under its tenant when that much can be told.
   [[nodiscard]] Task<Result<ExecutionResult>> reject(Json refused, Error why);
@@ -86,7 +93,8 @@ class ExecutionLifecycleManager {
   void record_steps(Execution& execution);
   [[nodiscard]] Task<Result<ExecutionResult>> complete_execution(Execution& execution, const Result<void>& outcome);
 
-  [[nodiscard]] Task<Result<ExecutionResult>> carry_out(Execution execution);
+  [[nodiscard]] Task<Result<ExecutionResult>> carry_out_to_its_end(Execution execution);
+  [[nodiscard]] Task<std::optional<Result<ExecutionResult>>> carry_out(Execution execution);
   [[nodiscard]] Task<Result<Result<void>>> attempt_until_decided(Execution& execution);
   [[nodiscard]] Task<Result<void>> attempt(Execution& execution);
   static void leave(Execution& execution);
@@ -94,6 +102,7 @@ class ExecutionLifecycleManager {
   [[nodiscard]] static bool hears_cancellation(const Execution& execution);
   [[nodiscard]] std::optional<std::int64_t> delay_before_next(const Execution& execution,
                                                               const Result<void>& outcome) const;
+  [[nodiscard]] Task<Result<void>> run_on(Execution& execution);
   [[nodiscard]] Task<Result<void>> run_again(Execution& execution);
   [[nodiscard]] Task<Result<void>> begin_next_attempt(Execution& execution, const Error& error, std::int64_t delay_us);
   [[nodiscard]] Task<Result<void>> record_failed_attempt(Execution& execution, const Error& error,
@@ -109,11 +118,28 @@ class ExecutionLifecycleManager {
   [[nodiscard]] static std::string payload_of(const Execution& execution, const Ending& ending,
                                               std::int64_t duration_us);
 
+  // Waits (execution_waits.cc).
+  [[nodiscard]] static bool is_over(const Execution& execution);
+  void set_aside(Execution& execution);
+  void put_to_sleep(const TrackedPtr& tracked);
+  void rouse(TrackedExecution& tracked);
+  void wake(const TrackedPtr& tracked);
+  [[nodiscard]] Task<void> wake_due(TrackedPtr tracked);
+  [[nodiscard]] Result<Execution> restore_woken(const TrackedPtr& tracked);
+  [[nodiscard]] Task<void> signal(TrackedPtr tracked, ExecutionCommand command, Answer answer);
+  [[nodiscard]] Result<bool> is_received(const std::vector<base::LogRecord>& history, const RecordedWaits& waits,
+                                         const SignalDraft& signal) const;
+  [[nodiscard]] Result<std::uint64_t> hand_signal_over(TrackedExecution& tracked, const SignalDraft& signal,
+                                                       std::vector<base::RecordDraft> drafts);
+  [[nodiscard]] Task<Result<void>> all_durable(TrackedPtr tracked);
+  static void answer_waiting(TrackedExecution& tracked, const Result<ExecutionResult>& result);
+
   // Commands.
   [[nodiscard]] Task<Result<void>> cancel(TrackedPtr tracked, ExecutionCommand command);
   [[nodiscard]] Task<Result<void>> terminate(TrackedPtr tracked, ExecutionCommand command);
   [[nodiscard]] Task<Result<void>> end_idle(TrackedPtr tracked, ExecutionCommand command);
-  [[nodiscard]] Task<void> attempt_again(TrackedPtr tracked, ExecutionCommand command, Answer answer);
+  [[nodiscard]] Task<void> attempt_again(TrackedPtr tracked, ExecutionCommand command,
+                                         std::vector<base::RecordDraft> drafts, Answer answer);
   [[nodiscard]] Task<void> answer_when_durable(std::uint64_t position, ExecutionResult result, Answer answer);
   [[nodiscard]] Task<Error> nothing_to_act_on(ExecutionCommand command, TrackedPtr ended);
   void hand_over(TrackedExecution& tracked, const Result<ExecutionResult>& result);
@@ -129,6 +155,8 @@ class ExecutionLifecycleManager {
   DeadlineTimers deadlines_;
   RunningHandlers running_;
   SagaCoordinator sagas_;
+  DueClock due_clock_;
+  WakeQueue wakes_;
   bool leaving_ = false;  ///< closing: nothing waits for another attempt any more
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/handler_run.h"
 
+#include <coroutine>
 #include <exception>
 #include <optional>
 
@@ -8,6 +9,29 @@
 
 namespace symphainy::runtime {
 namespace {
+
+// co_await: ends when the task has ended (true), or its handler is suspended.
+class EndedOrSuspended {
+ public:
+  EndedOrSuspended(Task<Result<HandlerResult>>& task, RuntimeExecutionContext& context) noexcept
+      : task_(task), context_(context) {}
+  [[nodiscard]] bool await_ready() const noexcept { return task_.await_ready(); }
+  [[nodiscard]] std::coroutine_handle<> await_suspend(std::coroutine_handle<> root) const noexcept {
+    context_.when_suspended(root);
+    return task_.await_suspend(root);
+  }
+  [[nodiscard]] bool await_resume() const noexcept { return task_.await_ready(); }
+
+ private:
+  Task<Result<HandlerResult>>& task_;
+  RuntimeExecutionContext& context_;
+};
+
+// What it says is void when the handler is suspended, and its frame destroyed.
+Task<Result<HandlerResult>> ended_or_suspended(Task<Result<HandlerResult>> task, RuntimeExecutionContext& context) {
+  if (co_await EndedOrSuspended(task, context)) co_return task.await_resume();
+  co_return fail(ErrorCode::cancelled, "the execution waits", "suspended");
+}
 
 Task<void> on_handler_thread(HandlerPlace place, RegisteredPtr handler,
                              std::shared_ptr<RuntimeExecutionContext> context,
@@ -30,10 +54,10 @@ Error deadline_passed(std::int64_t deadline_us) {
   return {ErrorCode::deadline_exceeded, "the intent's deadline " + base::format_time(deadline_us) + " passed", {}, {}};
 }
 
-Task<Result<HandlerResult>> answer_of(const IntentHandler& handler, ExecutionContext& context) {
+Task<Result<HandlerResult>> answer_of(const IntentHandler& handler, RuntimeExecutionContext& context) {
   try {
     Task<Result<HandlerResult>> task = handler(context.intent(), context);
-    if (task) co_return co_await std::move(task);
+    if (task) co_return co_await ended_or_suspended(std::move(task), context);
     co_return fail(ErrorCode::failed, "the handler returned an empty Task; it must be a coroutine", "empty_task");
   } catch (const std::exception& exception) {
     co_return fail(ErrorCode::failed, std::string("the handler threw: ") + exception.what(), "handler_threw");

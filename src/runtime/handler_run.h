@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One run of a handler: started on a handler thread, ended by its own answer or by the deadline, whichever comes first.
 // What comes second is ignored; a handler that is late finds its context given up, so that it cannot commit anything.
+// One that waits for long is suspended: its frame is destroyed, and its answer is none (is_suspended()).
 #pragma once
 
 #include <memory>
@@ -29,7 +30,7 @@ using HandlerOutcome = Promised<Result<HandlerResult>>;
 
 /// What the handler answers. An exception that leaves it is an error like any other; so is a handler that is no
 /// coroutine.
-[[nodiscard]] Task<Result<HandlerResult>> answer_of(const IntentHandler& handler, ExecutionContext& context);
+[[nodiscard]] Task<Result<HandlerResult>> answer_of(const IntentHandler& handler, RuntimeExecutionContext& context);
 
 /// What an execution ends with whose handler was not done in time.
 [[nodiscard]] Error deadline_passed(std::int64_t deadline_us);

@@ -31,6 +31,21 @@ std::string registration_payload(const RegisteredIntent& intent, std::string_vie
   return payload;
 }
 
+Result<std::map<std::string, JsonSchema>> compile_signals(const IntentSupport& support) {
+  std::map<std::string, JsonSchema> signals;
+  for (const auto& [name, schema] : support.signals) {
+    TRY(check_name("signal", name));
+    auto compiled = JsonSchema::compile(schema);
+    if (!compiled) {
+      Error error = compiled.error();
+      error.message = fmt::format("the schema of signal '{}' of '{}': {}", name, support.intent_type, error.message);
+      return std::unexpected(std::move(error));
+    }
+    signals.emplace(name, *std::move(compiled));
+  }
+  return signals;
+}
+
 }  // namespace
 
 void IntentRegistry::load(const std::vector<public_works::RegistrationRow>& recorded) {
@@ -65,10 +80,11 @@ Result<std::optional<base::RecordDraft>> IntentRegistry::register_intent(IntentS
                 "invalid_schema");
   }
   TRY(check_retry("retry", support.retry));
-  auto intent = std::make_shared<RegisteredIntent>(
-      RegisteredIntent{std::move(support.intent_type), support.version, std::move(domain_service),
-                       std::move(handler_name), base::sha256(canonical_schema).hex(), support.effects,
-                       *std::move(schema), std::move(handler), std::move(support.retry), support.out_of_attempts});
+  TRY(auto signals, compile_signals(support));
+  auto intent = std::make_shared<RegisteredIntent>(RegisteredIntent{
+      std::move(support.intent_type), support.version, std::move(domain_service), std::move(handler_name),
+      base::sha256(canonical_schema).hex(), support.effects, *std::move(schema), std::move(handler),
+      std::move(support.retry), support.out_of_attempts, std::move(signals)});
 
   const std::lock_guard lock(mutex_);
   const Key key{intent->intent_type, intent->version};

@@ -32,6 +32,7 @@ struct RegisteredIntent {
   IntentHandler handler;
   RetryPolicy retry = {};
   OutOfAttempts out_of_attempts = OutOfAttempts::fail;
+  std::map<std::string, JsonSchema> signals = {};
 };
 using RegisteredPtr = std::shared_ptr<const RegisteredIntent>;
 

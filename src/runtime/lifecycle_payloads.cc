@@ -25,6 +25,8 @@ std::string_view to_string(ExecutionStatus status) noexcept {
       return "terminated";
     case ExecutionStatus::parked:
       return "parked";
+    case ExecutionStatus::waiting:
+      return "waiting";
     case ExecutionStatus::compensating:
       return "compensating";
     case ExecutionStatus::compensated:
@@ -148,6 +150,16 @@ std::string compensation_begun_payload(const Error& why) {
   return payload;
 }
 
+std::string signal_payload(const ExecutionCommand& command, std::int64_t received_us) {
+  std::string payload;
+  base::JsonWriter json(payload);
+  json.begin_object();
+  write_actor(json, command.actor);
+  json.member("name", command.signal->name).member("reason", command.reason).member("received_us", received_us);
+  json.member("signal_id", command.signal->signal_id).member("value", command.signal->value).end_object();
+  return payload;
+}
+
 std::string command_payload(const ExecutionCommand& command) {
   std::string payload;
   base::JsonWriter json(payload);
@@ -224,13 +236,22 @@ Error unknown_intent_type(const std::string& intent_type, const std::vector<std:
                "unknown_intent_type", Json::object({{"supported", std::move(list)}})};
 }
 
-Error parameters_refused(const std::vector<SchemaViolation>& violations) {
+namespace {
+Error refused_at(const std::string& member, const std::vector<SchemaViolation>& violations) {
   std::vector<Violation> out;
   out.reserve(violations.size());
   for (const SchemaViolation& violation : violations) {
-    out.push_back({"/parameters" + violation.instance_pointer, violation.keyword, violation.message});
+    out.push_back({member + violation.instance_pointer, violation.keyword, violation.message});
   }
   return violations_error(out);
+}
+}  // namespace
+
+Error parameters_refused(const std::vector<SchemaViolation>& violations) {
+  return refused_at("/parameters", violations);
+}
+Error signal_value_refused(const std::vector<SchemaViolation>& violations) {
+  return refused_at("/value", violations);
 }
 
 Error superseded() {

@@ -26,6 +26,7 @@ void write_error(base::JsonWriter& json, const Error& error);
 [[nodiscard]] std::string compensation_begun_payload(const Error& why);
 /// Of a command: {"actor", "reason"}.
 [[nodiscard]] std::string command_payload(const ExecutionCommand& command);
+[[nodiscard]] std::string signal_payload(const ExecutionCommand& command, std::int64_t received_us);
 [[nodiscard]] std::string terminated_payload(std::int64_t duration_us, const ExecutionCommand& command);
 [[nodiscard]] std::string rejected_payload(const Intent& known, const Error& error);
 
@@ -35,6 +36,7 @@ void write_error(base::JsonWriter& json, const Error& error);
                                                      const Binding& first);
 [[nodiscard]] Error unknown_intent_type(const std::string& intent_type, const std::vector<std::string>& supported);
 [[nodiscard]] Error parameters_refused(const std::vector<SchemaViolation>& violations);
+[[nodiscard]] Error signal_value_refused(const std::vector<SchemaViolation>& violations);
 /// The answer to an attempt that the runtime has given up.
 [[nodiscard]] Error superseded();
 /// What an execution ends with that somebody cancelled or terminated.

@@ -36,9 +36,25 @@ Result<void> read_error_into(ExecutionRow& row, const Json& json, const base::Lo
   return error.complete(record);
 }
 
+void begin_waiting(ExecutionRow& row, const Json& payload) {
+  const Json* wake = payload.find("wake_us");
+  const Json* by = payload.find("wake_by");
+  row.status = "waiting";
+  row.wake_us = wake == nullptr ? 0 : wake->as_int64().value_or(0);
+  row.wake_by_wall = by != nullptr && by->as_string() == "wall";
+}
+
+// It goes on, or shall.
+void stop_waiting(ExecutionRow& row) {
+  if (row.status == "waiting") row.status = "running";
+  row.wake_us = 0;
+  row.wake_by_wall = false;
+}
+
 // An attempt begins; what the one before failed or was parked for is over, unless it goes on with undoing.
 void start(ExecutionRow& row, std::uint32_t attempt) {
   row.attempt = attempt;
+  stop_waiting(row);
   if (row.status == "compensating") return;
   if (row.status == "compensation_stuck") {
     row.status = "compensating";
@@ -83,9 +99,13 @@ Result<void> Projection::fold(const base::LogRecord& record, std::uint64_t batch
     case RecordType::step_failed:
     case RecordType::step_started:
     case RecordType::step_compensated:
-    case RecordType::cancellation_requested:
     case RecordType::execution_resumed:
+    case RecordType::signal_received:
       live(record, batch);
+      return {};
+    case RecordType::cancellation_requested:
+    case RecordType::wait_ended:
+      stop_waiting(live(record, batch));
       return {};
     case RecordType::execution_started:
       start(live(record, batch), record.attempt);
@@ -209,6 +229,9 @@ Result<void> Projection::fold_payload(const base::LogRecord& record, const Json&
     case RecordType::compensation_stuck:
       TRY(fold_waiting(record, members, batch, "compensation_stuck"));
       break;
+    case RecordType::wait_begun:
+      begin_waiting(live(record, batch), payload);
+      break;
     case RecordType::events_published:
       changes_.cursors[members.text("publisher")] = members.number("position");
       break;
@@ -221,6 +244,7 @@ Result<void> Projection::fold_payload(const base::LogRecord& record, const Json&
 Result<void> Projection::fold_waiting(const base::LogRecord& record, Payload& members, std::uint64_t batch,
                                       const char* status) {
   Row& row = live(record, batch);
+  stop_waiting(row);
   row.status = status;
   return read_error_into(row, members.object("error"), record);
 }
@@ -266,6 +290,7 @@ Result<void> Projection::fold_rejected(const base::LogRecord& record, const Json
 
 void Projection::end(const base::LogRecord& record, std::string status) {
   Row& row = live_[record.execution];
+  stop_waiting(row);
   row.status = std::move(status);
   row.ended_us = record.time_us;
   row.ended_position = record.position;

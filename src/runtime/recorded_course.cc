@@ -32,10 +32,23 @@ StepKind kind_of(const StepStart* start) noexcept {
   return start->pivot ? StepKind::pivot : StepKind::undoable;
 }
 
+Call call_of(const WaitStart& wait) {
+  const bool by_wall = wait.due && wait.due->by == DueBy::wall;
+  return wait_call(wait.key, wait.due && !by_wall, by_wall ? std::optional(wait.due->us) : std::nullopt);
+}
+
+// A call behind so many observations.
+struct Asked {
+  RecordedCall call;
+  std::size_t observed = 0;
+};
+
 // The answers in the order in which they were asked for.
 std::vector<RecordedCall> calls_of(const RecordedAnswers& answers) {
   std::vector<RecordedCall> calls;
+  std::vector<Asked> asked;
   std::size_t observed = 0;
+  const auto add = [&asked](RecordedCall call, std::size_t behind) { asked.push_back({std::move(call), behind}); };
   const auto observations_until = [&](std::size_t count) {
     for (; observed < std::min(count, answers.observations.size()); ++observed) {
       const Observation& seen = answers.observations[observed];
@@ -47,13 +60,19 @@ std::vector<RecordedCall> calls_of(const RecordedAnswers& answers) {
     return found == answers.started.end() ? nullptr : &*found;
   };
   for (const StepOutcome& step : answers.steps) {
-    observations_until(step.observed);
-    calls.push_back({step_call(step.key, step.input_digest, kind_of(start_of(step.key))), step.position});
+    add({step_call(step.key, step.input_digest, kind_of(start_of(step.key))), step.position}, step.observed);
   }
   for (const StepStart& start : answers.started) {
     if (std::ranges::find(answers.steps, start.key, &StepOutcome::key) != answers.steps.end()) continue;
-    observations_until(start.observed);
-    calls.push_back({step_call(start.key, start.input_digest, kind_of(&start)), start.position, false});
+    add({step_call(start.key, start.input_digest, kind_of(&start)), start.position, false}, start.observed);
+  }
+  for (const WaitStart& wait : answers.waits.started) {
+    add({call_of(wait), wait.position, answers.waits.ended.contains(wait.key)}, wait.observed);
+  }
+  std::ranges::sort(asked, {}, [](const Asked& one) { return one.call.position; });
+  for (Asked& one : asked) {
+    observations_until(one.observed);
+    calls.push_back(std::move(one.call));
   }
   observations_until(SIZE_MAX);
   return calls;
@@ -159,6 +178,12 @@ Call observation_call(std::string_view kind, const std::string& key) {
 
 Call step_call(const std::string& key, const std::string& input_digest, StepKind kind) {
   return {"step", key, Json::object({{"input_digest", input_digest}, {"kind", name_of(kind)}})};
+}
+
+Call wait_call(const std::string& key, bool has_duration, const std::optional<std::int64_t>& until_us) {
+  Json details = Json::object({{"until", until_us ? "a time" : has_duration ? "a duration" : "a signal"}});
+  if (until_us) details["due_us"] = *until_us;
+  return {"wait", key, std::move(details)};
 }
 
 Result<RecordedCourse> read_course(const std::vector<base::LogRecord>& history) {

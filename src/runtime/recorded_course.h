@@ -18,8 +18,8 @@ namespace symphainy::runtime {
 /// Something a handler asks its context for that is answered from the log. A further kind of such calls is another word
 /// for `what`, its entries in read_course(), and where it asks in ReplayContext.
 struct Call {
-  std::string what;  ///< "observation", "step"
-  std::string key;   ///< "time", "state policies/latest", "charge#1"
+  std::string what;  ///< "observation", "step", "wait"
+  std::string key;   ///< "time", "state policies/latest", "charge#1", "signal:approved#1"
   Json details;      ///< null, or what else must be the same: {"input_digest", "kind"} of a step
 
   /// {"<what>": key, and the details}
@@ -33,10 +33,14 @@ struct Call {
 enum class StepKind { plain, undoable, pivot };
 [[nodiscard]] Call step_call(const std::string& key, const std::string& input_digest, StepKind kind);
 
+/// Of a wait's end only what does not depend on when it began: {"until": "a time", "due_us"}, {"until": "a duration"}
+/// or {"until": "a signal"}.
+[[nodiscard]] Call wait_call(const std::string& key, bool has_duration, const std::optional<std::int64_t>& until_us);
+
 struct RecordedCall {
   Call call;
   std::uint64_t position = 0;  ///< of the record that answers it
-  bool answered = true;        ///< false: a step that began, and nobody knows what came of it
+  bool answered = true;        ///< false: a step or wait that began, and what came of it is not recorded
 };
 
 /// How the handler ended.

@@ -17,8 +17,17 @@ std::unexpected<Error> replay_ended() {
 class NoStepLog final : public StepLog {
  public:
   Task<Result<void>> record(std::vector<base::RecordDraft> /*drafts*/) override { co_return replay_ended(); }
+  Task<Result<Json>> wait(Wait /*wait*/, std::vector<base::RecordDraft> /*unrecorded*/) override {
+    co_return replay_ended();
+  }
   Task<void> pause(std::int64_t /*delay_us*/) override { co_return; }
 };
+
+constexpr std::string_view kObservation = "observation";
+
+std::string missing(const Call& call) {
+  return call.what == kObservation ? call.what : "missing_" + call.what;
+}
 
 StepKind kind_of(bool undoable, bool pivot) noexcept {
   if (undoable) return StepKind::undoable;
@@ -69,8 +78,7 @@ void ReplayContext::stop_with(ReplayStop stop) {
 std::optional<Divergence> ReplayContext::not_asked_for() const {
   if (next_ == calls_.size()) return std::nullopt;
   const RecordedCall& expected = calls_[next_];
-  const std::string what = expected.call.what == "step" ? "missing_step" : expected.call.what;
-  return Divergence{what, expected.call.key, expected.call.to_json(), Json(), expected.position};
+  return Divergence{missing(expected.call), expected.call.key, expected.call.to_json(), Json(), expected.position};
 }
 
 Result<std::optional<Json>> ReplayContext::recorded_answer(std::string_view kind, const std::string& key) {
@@ -85,17 +93,22 @@ bool ReplayContext::lets_step(const StepOutcome& step, const StepOptions& option
   return is_refused(asked) || goes_on(asked);
 }
 
+bool ReplayContext::lets_wait(const WaitStart& wait, const WaitRequest& request) {
+  const Call asked = wait_call(wait.key, request.duration_us.has_value(), request.until_us);
+  return is_refused(asked) || goes_on(asked);
+}
+
 void ReplayContext::left_suspended() noexcept {
   on_left_();
 }
 
-// A step that nothing is recorded of, when somebody had asked the execution to end.
+// A step or wait that nothing is recorded of, when somebody had asked the execution to end.
 bool ReplayContext::is_refused(const Call& asked) {
   if (!RuntimeExecutionContext::is_cancelled() || stop()) return false;
   const auto rest = calls_.begin() + static_cast<std::ptrdiff_t>(next_);
   const bool began = rest != calls_.end() && !rest->answered && rest->call == asked;
   const bool more_were_taken =
-      std::any_of(rest, calls_.end(), [](const RecordedCall& later) { return later.call.what == "step"; });
+      std::any_of(rest, calls_.end(), [](const RecordedCall& later) { return later.call.what != kObservation; });
   if (more_were_taken && !began) return false;
   if (began) ++next_;
   refused_ = true;
@@ -118,7 +131,7 @@ bool ReplayContext::goes_on(const Call& asked) {
 
 // An execution that has not ended, or that the runtime ended, had not come so far; or the context had no answer then.
 ReplayStop ReplayContext::beyond_the_log(const Call& asked) const {
-  const bool unanswered = end_.is_of_its_time && asked.what == "observation";
+  const bool unanswered = end_.is_of_its_time && asked.what == kObservation;
   if (end_.open || unanswered || next_ < calls_.size()) return {.why = ReplayStop::Why::history_ended, .asked = asked};
   return {.why = ReplayStop::Why::diverged,
           .divergence = {asked.what, asked.key, Json(), asked.to_json(), end_.position}};
@@ -127,9 +140,9 @@ ReplayStop ReplayContext::beyond_the_log(const Call& asked) const {
 ReplayStop ReplayContext::other_than(const RecordedCall& expected, const Call& asked) const {
   const bool comes_later = std::any_of(calls_.begin() + static_cast<std::ptrdiff_t>(next_) + 1, calls_.end(),
                                        [&](const RecordedCall& later) { return later.call == asked; });
-  const bool is_missing = comes_later && expected.call.what == "step";
+  const bool is_missing = comes_later && expected.call.what != kObservation;
   return {.why = ReplayStop::Why::diverged,
-          .divergence = {is_missing ? "missing_step" : asked.what, is_missing ? expected.call.key : asked.key,
+          .divergence = {is_missing ? missing(expected.call) : asked.what, is_missing ? expected.call.key : asked.key,
                          expected.call.to_json(), asked.to_json(), expected.position}};
 }
 

@@ -17,8 +17,8 @@ namespace symphainy::runtime {
 
 /// The first thing that a handler did otherwise.
 struct Divergence {
-  /// "step", "missing_step" (recorded, not asked for), "observation", "artifact", "reference", "provenance", "state",
-  /// "event" or "result".
+  /// "step", "missing_step" (recorded, not asked for), "wait", "missing_wait", "observation", "artifact", "reference",
+  /// "provenance", "state", "event" or "result".
   std::string what;
   std::string key;
   Json expected;               ///< recorded; null: nothing
@@ -62,6 +62,7 @@ class ReplayContext final : public RuntimeExecutionContext {
  protected:
   [[nodiscard]] Result<std::optional<Json>> recorded_answer(std::string_view kind, const std::string& key) override;
   [[nodiscard]] bool lets_step(const StepOutcome& step, const StepOptions& options) override;
+  [[nodiscard]] bool lets_wait(const WaitStart& wait, const WaitRequest& request) override;
   void left_suspended() noexcept override;
 
  private:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,8 @@ struct RunningExecution {
   std::shared_ptr<RuntimeExecutionContext> context;
   std::shared_ptr<AttemptSteps> steps;
   std::shared_ptr<Promised<Result<void>>> undo;  ///< while its steps are undone
+  bool suspended = false;                        ///< its handler waits, and is not here any more
+  std::deque<ReceivedSignal> inbox;              ///< signals that no wait has taken, until its handler starts
   bool left = false;                             ///< to whoever opens the log again: this process closes
   std::shared_ptr<HandlerOutcome> outcome;       ///< while its handler runs
   std::shared_ptr<Promised<bool>> pause;         ///< while it waits for its next attempt; true: go on now
@@ -50,5 +53,8 @@ struct RunningExecution {
   std::vector<base::RecordDraft> commit;         ///< the records of the last three stages
   Json value;
 };
+
+/// How it stands now, while it has not ended.
+[[nodiscard]] ExecutionResult as_it_is(const TrackedExecution& tracked);
 
 }  // namespace symphainy::runtime

@@ -105,7 +105,8 @@ Result<void> RuntimeNode::start() {
   context_services_.emplace(ContextServices{*surface_, adapters_.lineage, adapters_.artifacts, adapters_.log,
                                             adapters_.clock, adapters_.log_sink});
   lifecycle_.emplace(LifecycleParts{adapters_.partition, adapters_.handlers, adapters_.clock, adapters_.random, log_,
-                                    decisions_, registry_, admission_, *context_services_, options_.intent_limits});
+                                    decisions_, registry_, admission_, *context_services_, options_.intent_limits,
+                                    [this] { enter(); }, [this] { leave(); }});
   if (adapters_.publisher != nullptr) {
     const auto cursor = cursors.find(adapters_.publisher_name);
     outbox_.emplace(
@@ -198,6 +199,11 @@ bool RuntimeNode::enter(const Done& done, Admits admits) {
   if (!refusal) return true;
   done(std::unexpected(*std::move(refusal)));
   return false;
+}
+
+void RuntimeNode::enter() {
+  const std::lock_guard lock(mutex_);
+  ++in_flight_;
 }
 
 void RuntimeNode::leave() {
@@ -302,6 +308,7 @@ Result<std::size_t> RuntimeNode::resume() {
     std::vector<TrackedPtr> to_resume;
     for (const TrackedPtr& execution : unfinished) {
       if (lifecycle_->goes_on_by_itself(*execution)) to_resume.push_back(execution);
+      if (execution->row.status == "waiting") lifecycle_->take_up_waiting(execution);
     }
     count = to_resume.size();
     {

@@ -84,6 +84,7 @@ class RuntimeNode final : public Runtime {
   void tell(const Done& done, Result<ExecutionResult> result) const;
   enum class Admits { up_to_limit, always };
   [[nodiscard]] bool enter(const Done& done, Admits admits = Admits::up_to_limit);
+  void enter();
   void leave();
   [[nodiscard]] Result<void> run_and_wait(Task<Result<void>> task);
   void wait_for(public_works::Executor& executor);

@@ -43,6 +43,9 @@ constexpr std::array kDescriptions = {
     Description{RecordType::step_compensated, "StepCompensated", "execute_intent"},
     Description{RecordType::compensation_stuck, "CompensationStuck", "execute_intent"},
     Description{RecordType::execution_compensated, "ExecutionCompensated", "complete_execution"},
+    Description{RecordType::wait_begun, "WaitBegun", "execute_intent"},
+    Description{RecordType::wait_ended, "WaitEnded", "execute_intent"},
+    Description{RecordType::signal_received, "SignalReceived", "execute_intent"},
     Description{RecordType::events_published, "EventsPublished", ""},
 };
 

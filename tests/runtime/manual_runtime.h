@@ -81,8 +81,11 @@ class ManualRuntime {
   /// Opens what the contents hold, as a process does that starts: fold, load, a higher epoch.
   explicit ManualRuntime(std::shared_ptr<public_works::MemoryLogContents> log_contents =
                              std::make_shared<public_works::MemoryLogContents>(),
-                         std::uint64_t random_seed = 1)
-      : random(random_seed), contents(std::move(log_contents)), log(clock, random, contents) {
+                         std::uint64_t random_seed = 1, std::int64_t wall_us = 1'700'000'000'000'000)
+      : clock(wall_us, 5'000'000),
+        random(random_seed),
+        contents(std::move(log_contents)),
+        log(clock, random, contents) {
     surface = open_surface();
     CHECK(decisions.load());
     services.emplace(ContextServices{*surface, store, artifacts, log, clock, [](auto&&...) {}});
@@ -174,7 +177,7 @@ class ManualRuntime {
   }
 
   // In the order in which they are opened.
-  public_works::ManualClock clock{1'700'000'000'000'000, 5'000'000};
+  public_works::ManualClock clock;
   public_works::SeededRandom random;
   std::shared_ptr<public_works::MemoryLogContents> contents;
   tests::HeldEventLog log;

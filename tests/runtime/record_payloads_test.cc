@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every record that the runtime writes is canonical JSON: what reads it back and writes it again gets the same bytes,
 // and so the same digests.
+#include <chrono>
 #include <cstdint>
+#include <future>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <memory>
@@ -85,6 +87,14 @@ Task<Result<HandlerResult>> handle(const Intent& intent, ExecutionContext& conte
   co_return do_everything(intent, context);
 }
 
+Task<Result<HandlerResult>> wait_for_all(ExecutionContext* context) {
+  if (auto slept = co_await context->sleep(std::chrono::milliseconds(1)); !slept)
+    co_return std::unexpected(slept.error());
+  auto came = co_await context->wait_signal("come", std::chrono::hours(1));
+  if (!came) co_return std::unexpected(came.error());
+  co_return HandlerResult{(**came).value};
+}
+
 Intent rich_intent(const std::string& known) {
   Intent intent = Intent::create("make", "acme", "session", "solution", {"user", kAwkwardText},
                                  Json::object({{"known", known}, {"awkward", awkward()}}));
@@ -163,6 +173,27 @@ void undo(Runtime& node) {
 }
 
 // A store opened twice, with executions of every outcome.
+// One that waits for a moment, and for a signal.
+void wait_and_signal(Runtime& node, Intent intent) {
+  IntentSupport support{.intent_type = "wait"};
+  support.signals = {{"come", Json::object()}};
+  const IntentHandler handler = [](const Intent&, ExecutionContext& context) { return wait_for_all(&context); };
+  ASSERT_TRUE(node.register_intent(std::move(support), "things", "wait", handler));
+  intent.intent_type = "wait";
+  intent.intent_id = base::fresh_uuid_v7().text();
+  intent.idempotency_key.reset();
+  std::promise<std::string> started;
+  node.start(intent, [&](const Result<ExecutionResult>& result) { started.set_value(result.value().execution_id); });
+  const ExecutionCommand come{Action::signal,
+                              "acme",
+                              started.get_future().get(),
+                              {"user", kAwkwardText},
+                              kAwkwardText,
+                              true,
+                              SignalDraft{"come", awkward(), kAwkwardText}};
+  EXPECT_EQ(node.command(come)->status, ExecutionStatus::completed);
+}
+
 std::shared_ptr<MemoryLogContents> rich_run() {
   auto contents = std::make_shared<MemoryLogContents>();
   public_works::SystemClock clock;
@@ -207,6 +238,7 @@ std::shared_ptr<MemoryLogContents> rich_run() {
     EXPECT_EQ(node->execute(failing)->error->reason, "wanted");
     fail_again_and_act(*node, failing);
     undo(*node);
+    wait_and_signal(*node, failing);
     Intent refused = rich_intent(made);
     refused.intent_type = "unknown";
     EXPECT_EQ(node->execute(refused)->status, ExecutionStatus::rejected);

@@ -12,7 +12,7 @@
 
 namespace symphainy::public_works {
 
-inline constexpr int kSchemaVersion = 3;
+inline constexpr int kSchemaVersion = 4;
 
 inline constexpr std::string_view kSchema = R"sql(
 CREATE TABLE meta (
@@ -42,7 +42,9 @@ CREATE TABLE executions (
   event_count INTEGER NOT NULL,
   reference_count INTEGER NOT NULL,
   error_code TEXT,
-  error_message TEXT
+  error_message TEXT,
+  wake_us INTEGER,
+  wake_by_wall INTEGER
 );
 CREATE UNIQUE INDEX executions_by_id ON executions (execution_id);
 CREATE INDEX executions_by_intent ON executions (tenant, intent_id);
