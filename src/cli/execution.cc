@@ -245,6 +245,7 @@ void add_execution(Command root) {
       .runs([arguments](Invocation& invocation) { return show(invocation, *arguments); });
 
   add_execution_commands(execution);
+  add_execution_replay(execution);
   add_why(execution, "execution ");
   add_why(root, "");
 }

@@ -197,8 +197,8 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_
   execution.attempt = tracked->row.attempt + (PLANTED_BUG("resume-without-grant") ? 0 : 1);
   execution.handler = parts_.registry.find(execution.intent->intent_type, identity.version);
   execution.missing_handler = fmt::format(
-      "the execution began under '{}' version {} ({}/{}), which this process has not registered; it goes on "
-      "when a process opens the directory that has",
+      "the execution began under '{}' version {} ({}/{}), which this process has not registered; register that "
+      "version again, beside the new ones, and open the directory: it goes on by itself. Or terminate it",
       execution.intent->intent_type, identity.version, identity.domain_service, identity.handler);
   execution.tracked = tracked;
   const std::int64_t waited_us = parts_.clock.wall_us() - history.front().time_us;

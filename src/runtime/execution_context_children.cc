@@ -50,6 +50,7 @@ Task<Result<Json>> RuntimeExecutionContext::run_spawn(std::string name, ChildInt
   if (const auto begun = begin_step(name, input, {}); !begun) co_return std::unexpected(begun.error());
   StepOutcome step{steps_.next_key(kSpawn + name), base::sha256(input.dump()).hex(), commit_.observations.size(), 1,
                    Json()};
+  if (!lets_step(step, {})) co_await LeftSuspended{*this};
   if (const auto room = admit(++steps_taken_, text_bytes({step.key}), "steps"); !room)
     co_return std::unexpected(room.error());
   if (const StepOutcome* known = steps_.recorded(step.key)) {

@@ -44,6 +44,7 @@ Task<Result<Json>> RuntimeExecutionContext::run_wait(WaitRequest request) {
                      .begins = true,
                      .duration_us = request.duration_us};
   if (request.until_us) wait.start.due = Due{*request.until_us, DueBy::wall};
+  if (!lets_wait(wait.start, request)) co_await LeftSuspended{*this};
   if (const auto room = admit(++steps_taken_, text_bytes({wait.start.key}), "steps"); !room)
     co_return std::unexpected(room.error());
   if (const Json* outcome = waits_.outcome(wait.start.key)) {

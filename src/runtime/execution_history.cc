@@ -181,7 +181,7 @@ Result<void> read_observations(const base::LogRecord& record, std::deque<Observa
   for_each_item(members.array("observations"), [&](const Json& item, std::uint32_t) {
     Payload seen(item);
     const Json* answer = item.find("answer");
-    out.push_back({seen.text("kind"), seen.text("key"), answer == nullptr ? Json() : *answer});
+    out.push_back({seen.text("kind"), seen.text("key"), answer == nullptr ? Json() : *answer, false, record.position});
     if (outcome) outcome = seen.complete(record);
   });
   TRY(std::move(outcome));
