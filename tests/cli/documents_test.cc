@@ -115,7 +115,7 @@ class Documents : public ProgramTest {
     const std::string copy = std::to_string(copies_);
     const std::vector<std::pair<const char*, std::string>> replacements{
         {R"(\bexecution (cancel|terminate|resume) (ID|EXECUTION)\b)", "execution $1 PARKED"},
-        {R"(\bexecution (show|why) ID\b)", "execution $1 " + execution_},
+        {R"(\bexecution (show|why|replay) ID\b)", "execution $1 " + execution_},
         {R"(\breference show ID\b)", "reference show " + reference_},
         {R"(\bwhy ID\b)", "why " + execution_},
         {R"(\bEXECUTION\b)", execution_},

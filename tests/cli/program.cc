@@ -134,7 +134,7 @@ std::unique_ptr<Running> ProgramTest::start(const Arguments& arguments, int outp
   const std::string stem = directory_ / ("output-" + std::to_string(count_++));
   int ends[2];
   CHECK(::pipe2(ends, O_CLOEXEC) == 0);
-  std::vector<std::string> words{SYMPHAINY_BINARY};
+  std::vector<std::string> words{program_};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> settings{"PATH=/usr/bin:/bin", "HOME=" + directory_.path(), "TMPDIR=" + directory_.path()};
   for (const auto& [name, value] : environment_) settings.push_back(name + "=" + value);
@@ -151,7 +151,7 @@ std::unique_ptr<Running> ProgramTest::start(const Arguments& arguments, int outp
     ::dup2(output >= 0 ? output : out, STDOUT_FILENO);
     ::dup2(errors >= 0 ? errors : err, STDERR_FILENO);
     ::signal(SIGPIPE, SIG_DFL);
-    if (::chdir(directory_.path().c_str()) == 0) ::execve(SYMPHAINY_BINARY, argument_list.data(), setting_list.data());
+    if (::chdir(directory_.path().c_str()) == 0) ::execve(program_.c_str(), argument_list.data(), setting_list.data());
     ::_exit(127);
   }
   for (const int mine : {ends[0], out, err}) ::close(mine);

@@ -70,6 +70,7 @@ class ProgramTest : public ::testing::Test {
   Json execute(const std::string& intent, const std::string& tenant = "acme");
 
   TemporaryDirectory directory_;
+  std::string program_ = SYMPHAINY_BINARY;
   std::map<std::string, std::string> environment_;  ///< besides PATH, TMPDIR and HOME
 
  private:

@@ -46,7 +46,9 @@ CREATE TABLE executions (
   error_code TEXT,
   error_message TEXT,
   wake_us INTEGER,
-  wake_by_wall INTEGER
+  wake_by_wall INTEGER,
+  waits_for TEXT,
+  parent TEXT
 );
 CREATE UNIQUE INDEX executions_by_id ON executions (execution_id);
 CREATE INDEX executions_by_tenant ON executions (tenant);
