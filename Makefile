@@ -16,7 +16,7 @@ CTEST := ctest --no-tests=error --output-on-failure -j 2
 export DESTDIR
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test torture simulate check bench bench-long bench-startup asan tsan install clean help packages \
+.PHONY: build demo example-policy-migration test torture simulate check bench bench-long bench-startup asan tsan install clean help packages \
         check-format check-include-direction check-contracts check-docs check-headers check-tidy
 
 build: $(RELEASE)/build.ninja ## build the program: build/release/bin/symphainy
@@ -25,6 +25,9 @@ build: $(RELEASE)/build.ninja ## build the program: build/release/bin/symphainy
 demo: packages ## run real files through the whole lifecycle; FILE=path takes your own
 	@$(MAKE) -s --no-print-directory build
 	@$(RELEASE)/bin/symphainy demo $(if $(FILE),--file "$(FILE)")
+
+example-policy-migration: packages # migrate a portfolio into PostgreSQL while everything is killed
+	@examples/policy_migration/run --kill-every 2s --fail-rate 0.05
 
 test: packages ## build everything and run all tests
 	@$(MAKE) -s --no-print-directory $(RELEASE)/build.ninja

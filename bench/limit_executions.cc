@@ -12,6 +12,7 @@
 #include "app/benchmark.h"
 #include "base/ids.h"
 #include "base/try.h"
+#include "execution_rows.h"
 #include "public_works/adapters/filesystem/posix_file_system.h"
 #include "public_works/adapters/sqlite/sqlite_state_store.h"
 #include "raw_log.h"
@@ -22,47 +23,8 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 using public_works::StateChanges;
 
-constexpr std::size_t kRecordsPerExecution = 8;
 constexpr std::size_t kBatchesPerExecution = 2;
 constexpr std::size_t kExecutionsPerTransaction = 8'192;
-
-// The rows that one execution leaves behind, with the identifiers' real lengths.
-void add_rows(StateChanges& changes, std::uint64_t number, const std::string& source) {
-  const std::string execution = base::fresh_uuid_v7().text();
-  const std::string reference = base::fresh_uuid_v7().text();
-  changes.position = number * kRecordsPerExecution;
-  public_works::ExecutionRow row;
-  row.accepted_position = changes.position - kRecordsPerExecution + 1;
-  row.tenant_seq = row.accepted_position;
-  row.tenant = row.intent_type = row.session = row.solution = "bench";
-  row.execution_id = execution;
-  row.intent_id = base::fresh_uuid_v7().text();
-  row.actor = "service:bench";
-  row.status = "completed";
-  row.attempt = 1;
-  row.accepted_us = row.ended_us = static_cast<std::int64_t>(number);
-  row.ended_position = changes.position;
-  row.batches = {row.accepted_position, row.accepted_position + 3};
-  row.fingerprint = std::string(64, 'f');
-  row.artifacts = row.events = row.references = 1;
-  changes.executions.push_back(row);
-  changes.references.push_back({.position = row.accepted_position + 4,
-                                .ordinal = 0,
-                                .tenant = "bench",
-                                .reference_id = reference,
-                                .type = "result",
-                                .name = "result",
-                                .digest = std::string(64, 'd'),
-                                .size = 200,
-                                .media_type = "application/json",
-                                .location = "execution:" + execution + "/result.json",
-                                .metadata = "{}",
-                                .execution_id = execution,
-                                .created_us = row.ended_us});
-  changes.provenance.push_back({row.accepted_position + 5, "bench", reference, source, "wasDerivedFrom", execution});
-  changes.events.push_back({row.accepted_position + 6, 0, "bench", "bench", number, base::fresh_uuid_v7().text(),
-                            "bench.executed", reference, execution, row.ended_us});
-}
 
 // Folds as many executions as the writer has synced, on a thread of its own.
 class Folder {
@@ -100,7 +62,7 @@ class Folder {
         up_to = std::min(target_, folded_ + kExecutionsPerTransaction);
       }
       StateChanges changes;
-      for (std::uint64_t number = folded_ + 1; number <= up_to; ++number) add_rows(changes, number, source);
+      for (std::uint64_t number = folded_ + 1; number <= up_to; ++number) bench::add_rows(changes, number, source);
       const auto applied = store_.apply(changes);
       const std::lock_guard lock(mutex_);
       if (!applied) failure_ = applied.error();
@@ -133,7 +95,7 @@ Result<Limit> measure(const LimitOptions& options) {
   const auto start = SteadyClock::now();
   while (SteadyClock::now() - start < std::chrono::duration<double>(options.seconds)) {
     if (options.stopped && options.stopped()) break;
-    bench::hash_like_the_log(group, batches * kRecordsPerExecution / kBatchesPerExecution);
+    bench::hash_like_the_log(group, batches * bench::kRecordsPerExecution / kBatchesPerExecution);
     TRY(file.append(group));
     TRY(file.sync());
     written += batches;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `make bench` runs: executions per second at several depths, each beside the limit measured in the same run.
-// symphainy_bench [--json FILE] [--seconds S] [--only executions|steps|sagas|open-loop|log|long] [--millions N]
+// symphainy_bench [--json FILE] [--seconds S] [--only executions|steps|sagas|open-loop|log|fold|long] [--millions N]
+// [--generation-keys N]
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -11,11 +12,13 @@
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/benchmark.h"
 #include "app/process.h"
+#include "fold_benchmark.h"
 #include "log_benchmark.h"
 
 namespace {
@@ -179,15 +182,53 @@ bool measure_long(Json& out, std::size_t millions) {
   return true;
 }
 
+/// The fold alone: what every half of a million costs as state.db grows. False when it failed; it has said why.
+bool measure_fold(Json& out, std::size_t millions, std::size_t keys_per_generation) {
+  const auto directory = scratch("fold");
+  fmt::print("{:>12} {:>14} {:>16} {:>14} {:>12} {:>12} {:>12}\n", "folded", "executions/s", "of the first",
+             "processor us", "written B", "slowest ms", "question us");
+  symphainy::bench::FoldBenchmarkOptions options{.directory = directory, .executions = millions * 1'000'000};
+  if (keys_per_generation > 0) options.keys_per_generation = keys_per_generation;
+  std::size_t folded = 0;
+  double first = 0;
+  const auto measured = symphainy::bench::measure_fold(options, [&](const symphainy::bench::FoldFigure& figure) {
+    folded += options.executions_per_figure;
+    if (first == 0) first = figure.executions_per_second;
+    const double share = figure.executions_per_second / first;
+    fmt::print("{:>12} {:>14.0f} {:>16.2f} {:>14.1f} {:>12.0f} {:>12.0f} {:>12.1f}\n", folded,
+               figure.executions_per_second, share, figure.processor_us, figure.written_bytes, figure.slowest_ms,
+               figure.question_us);
+    std::fflush(stdout);
+    add(out, fmt::format("fold_{}", folded), figure.executions_per_second, "executions/s", first, share);
+    add(out, fmt::format("fold_written_{}", folded), figure.written_bytes, "bytes/execution", 0, 0);
+    add(out, fmt::format("fold_question_{}", folded), figure.question_us, "us", 0, 0);
+  });
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  std::error_code ignored;
+  const auto bytes = std::filesystem::file_size(directory + "/state.db", ignored);
+  std::filesystem::remove_all(directory);
+  if (!measured) {
+    fmt::print(stderr, "symphainy_bench: {}\n", measured.error().message);
+    return false;
+  }
+  fmt::print("state.db {:.0f} bytes for each execution, peak RSS {:.0f} MiB\n",
+             static_cast<double>(bytes) / static_cast<double>(options.executions),
+             static_cast<double>(usage.ru_maxrss) / 1024);
+  return true;
+}
+
 struct Arguments {
   std::string json_file;
-  std::string only;  // executions, steps, sagas, log, open-loop or long; empty: all but long
+  std::string only;  // executions, steps, sagas, log, open-loop, fold or long; empty: all but these two
   double seconds = 5;
-  std::size_t millions = 10;  // of executions, with --only long
+  std::size_t millions = 10;            // of executions, with --only fold or long
+  std::size_t keys_per_generation = 0;  // of the fold's key tables, with --only fold; 0: the usual number
 };
 
 bool run(const Arguments& arguments, Json& out) {
   const auto asked = [&](std::string_view what) { return arguments.only.empty() || arguments.only == what; };
+  if (arguments.only == "fold") return measure_fold(out, arguments.millions, arguments.keys_per_generation);
   if (arguments.only == "long") return measure_long(out, arguments.millions);
   if (asked("steps") && !measure_steps(out, arguments.seconds, false)) return false;
   if (asked("sagas") && !measure_steps(out, arguments.seconds, true)) return false;
@@ -216,6 +257,7 @@ int main(int argc, char** argv) {
     if (flag == "--json") arguments.json_file = argv[i + 1];
     if (flag == "--only") arguments.only = argv[i + 1];
     if (flag == "--millions") arguments.millions = std::stoul(argv[i + 1]);
+    if (flag == "--generation-keys") arguments.keys_per_generation = std::stoul(argv[i + 1]);
     if (flag == "--seconds") arguments.seconds = std::stod(argv[i + 1]);
   }
   Json out = Json::array();

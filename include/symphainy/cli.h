@@ -9,7 +9,8 @@
 
 namespace symphainy {
 
-/// Called for every runtime the command line opens, after the content domain's intents are registered.
+/// Called for every runtime the command line opens, after the content domain's intents are registered; for a replay
+/// with one that only takes registrations.
 using RegisterDomains = std::function<Result<void>(Runtime&)>;
 
 /// Returns the exit code: 0 ok, 1 some failed or refused, 2 usage or unreadable input, 3 damaged, 4 unknown outcome.

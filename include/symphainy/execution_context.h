@@ -163,8 +163,45 @@ struct Signal {
   [[nodiscard]] static Signal from_json(const Json& json);
 };
 
+enum class ExecutionStatus {
+  running,
+  pending,  ///< not an end: accepted, and not started yet
+  completed,
+  failed,
+  rejected,
+  cancelled,           ///< somebody asked it to end, and it did not complete
+  terminated,          ///< somebody ended it
+  parked,              ///< not an end: it waits for somebody to act, for the reason that its error tells
+  compensating,        ///< not an end: its steps are being undone
+  compensated,         ///< it failed, and its steps are undone
+  waiting,             ///< not an end: for a time to come, or for a signal
+  compensation_stuck,  ///< not an end: one of its steps could not be undone; somebody must act, and resume it
+};
+[[nodiscard]] std::string_view to_string(ExecutionStatus status) noexcept;
+
+/// Work that an execution has done by another one, of the same tenant and on behalf of the same actor.
+struct ChildIntent {
+  std::string intent_type;
+  Json parameters = Json::object();
+  std::string session_id = "";   ///< empty: its parent's
+  std::string solution_id = "";  ///< empty: its parent's
+  Json metadata = Json::object();
+  std::optional<std::int64_t> deadline_us = std::nullopt;  ///< UTC
+  std::optional<int> priority = std::nullopt;              ///< nothing: its parent's
+};
+
+/// How a child ended.
+struct ChildResult {
+  std::string execution_id;
+  ExecutionStatus status = ExecutionStatus::failed;
+  Json value;  ///< its handler's
+  std::optional<Error> error;
+
+  [[nodiscard]] static ChildResult from_json(const Json& json);
+};
+
 /// What an execution can wait for.
-enum class WaitKind { timer, signal };
+enum class WaitKind { timer, signal, children };
 
 enum class LogLevel { debug, info, warning, error };
 
@@ -277,6 +314,43 @@ class ExecutionContext {
     co_return Signal::from_json(*came);
   }
 
+  // Children: executions of their own, with their own steps, retries and end, that know their parent. When their parent
+  // is cancelled or terminated, those of them that have not ended are cancelled. They outlive a parent that ends
+  // otherwise.
+
+  /// Starts a child and does not wait for it: answers its execution id, the same in every attempt. `name` is a step's,
+  /// and counts as one. Errors: a step's; and why the child may not be, as a submitter is told (unknown_intent_type,
+  /// parameters that its schema refuses), which is remembered like a step's error.
+  [[nodiscard]] Task<Result<std::string>> spawn(std::string name, ChildIntent child) {
+    auto spawned = co_await run_spawn(std::move(name), std::move(child));
+    if (!spawned) co_return std::unexpected(std::move(spawned).error());
+    co_return std::string(spawned->as_string().value_or(""));
+  }
+  /// Waits until every one of these children of this execution has ended, and answers in the same order. Nothing: not
+  /// all had in time. not_found when one is no child of it.
+  [[nodiscard]] Task<Result<std::optional<std::vector<ChildResult>>>> wait_children(
+      std::vector<std::string> execution_ids, std::optional<std::chrono::microseconds> timeout = std::nullopt) {
+    WaitRequest request{.kind = WaitKind::children, .name = "", .duration_us = {}, .until_us = {}};
+    if (timeout) request.duration_us = timeout->count();
+    request.children = std::move(execution_ids);
+    auto ended = co_await run_wait(std::move(request));
+    if (!ended) co_return std::unexpected(std::move(ended).error());
+    if (ended->is_null()) co_return std::optional<std::vector<ChildResult>>();
+    std::vector<ChildResult> results;
+    for (std::size_t i = 0; i < ended->size(); ++i) results.push_back(ChildResult::from_json(ended->at(i)));
+    co_return std::optional(std::move(results));
+  }
+  /// Starts a child and waits for its end. A child that failed is a result.
+  [[nodiscard]] Task<Result<ChildResult>> execute(std::string name, ChildIntent child) {
+    auto id = co_await spawn(std::move(name), std::move(child));
+    if (!id) co_return std::unexpected(std::move(id).error());
+    std::vector<std::string> ids;
+    ids.push_back(*std::move(id));
+    auto ended = co_await wait_children(std::move(ids));
+    if (!ended) co_return std::unexpected(std::move(ended).error());
+    co_return std::move((*ended)->front());
+  }
+
   /// A line in the runtime's log, with the execution's id. Never put payloads there.
   virtual void log(LogLevel level, std::string_view message) = 0;
 
@@ -297,7 +371,10 @@ class ExecutionContext {
     std::string name;                         ///< of the signal
     std::optional<std::int64_t> duration_us;  ///< over, or given up, so long after now
     std::optional<std::int64_t> until_us;     ///< over then, UTC
+    std::vector<std::string> children = {};   ///< their execution ids
   };
+  /// The child's execution id.
+  [[nodiscard]] virtual Task<Result<Json>> run_spawn(std::string name, ChildIntent child) = 0;
   /// What it waited for: null for a time that came.
   [[nodiscard]] virtual Task<Result<Json>> run_wait(WaitRequest request) = 0;
 };

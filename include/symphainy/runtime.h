@@ -46,21 +46,6 @@ struct RuntimeOptions {
   bool publish_events = true;  ///< relay committed events to DATA/events as they come
 };
 
-enum class ExecutionStatus {
-  running,
-  completed,
-  failed,
-  rejected,
-  cancelled,           ///< somebody asked it to end, and it did not complete
-  terminated,          ///< somebody ended it
-  parked,              ///< not an end: it waits for somebody to act, for the reason that its error tells
-  compensating,        ///< not an end: its steps are being undone
-  compensated,         ///< it failed, and its steps are undone
-  waiting,             ///< not an end: for a time to come, or for a signal
-  compensation_stuck,  ///< not an end: one of its steps could not be undone; somebody must act, and resume it
-};
-[[nodiscard]] std::string_view to_string(ExecutionStatus status) noexcept;
-
 struct PublishedEvent {
   std::string event_id;
   std::string type;

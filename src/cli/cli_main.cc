@@ -20,6 +20,7 @@ void add_commands(cli::CommandLine& line) {
   cli::add_run(root);
   cli::add_serve(root);
   cli::add_execution(root);
+  cli::add_replay(root);
   cli::add_reference(root);
   cli::add_lineage(root);
   cli::add_state(root);

@@ -100,6 +100,8 @@ void add_run(Command root);
 void add_serve(Command root);
 void add_execution(Command root);
 void add_execution_commands(Command& execution);
+void add_execution_replay(Command& execution);
+void add_replay(Command root);
 void add_wal(Command root);
 void add_wal_retain(Command& wal);
 void add_key(Command root);

@@ -16,9 +16,9 @@
 namespace symphainy::cli {
 namespace {
 
-constexpr std::array<std::string_view, 11> kStatuses{
-    "running",   "waiting",    "parked",      "compensating", "compensation_stuck", "completed", "failed",
-    "cancelled", "terminated", "compensated", "rejected"};
+constexpr std::array<std::string_view, 12> kStatuses{
+    "pending",   "running", "waiting",   "parked",     "compensating", "compensation_stuck",
+    "completed", "failed",  "cancelled", "terminated", "compensated",  "rejected"};
 
 struct ListOptions {
   std::optional<std::string> session;
@@ -245,6 +245,7 @@ void add_execution(Command root) {
       .runs([arguments](Invocation& invocation) { return show(invocation, *arguments); });
 
   add_execution_commands(execution);
+  add_execution_replay(execution);
   add_why(execution, "execution ");
   add_why(root, "");
 }

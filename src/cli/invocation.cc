@@ -79,14 +79,20 @@ Result<std::unique_ptr<Runtime>> Invocation::own_runtime(const RuntimeOptions& o
                                                          const std::vector<std::string>& roots,
                                                          Unfinished unfinished_ones) const {
   TRY(std::unique_ptr<Runtime> runtime, Runtime::open(options));
-  TRY(app::register_content(*runtime, roots, options.data_directory));
-  if (register_domains_) TRY(register_domains_(*runtime));
+  TRY(register_handlers(*runtime, roots, options.data_directory));
   if (unfinished_ones == Unfinished::waits) return runtime;
   TRY(const std::size_t unfinished, runtime->resume());
   if (unfinished > 0)
     notify(fmt::format("going on with {} execution{} that an earlier process left unfinished", unfinished,
                        unfinished == 1 ? "" : "s"));
   return runtime;
+}
+
+Result<void> Invocation::register_handlers(Runtime& runtime, const std::vector<std::string>& roots,
+                                           const std::string& data_directory) const {
+  TRY(app::register_content(runtime, roots, data_directory));
+  if (!register_domains_) return {};
+  return register_domains_(runtime);
 }
 
 bool goes_through_socket(const Runtime& runtime) {

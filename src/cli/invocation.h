@@ -59,6 +59,9 @@ class Invocation {
   [[nodiscard]] Result<std::unique_ptr<Runtime>> own_runtime(const RuntimeOptions& options,
                                                              const std::vector<std::string>& roots,
                                                              Unfinished unfinished = Unfinished::goes_on) const;
+  /// Every domain of this program.
+  [[nodiscard]] Result<void> register_handlers(Runtime& runtime, const std::vector<std::string>& roots,
+                                               const std::string& data_directory) const;
 
  private:
   const SharedOptions& options_;

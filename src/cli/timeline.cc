@@ -162,6 +162,8 @@ std::string record_summary(const base::LogRecord& record) {
     case RecordType::wait_ended:
       return text_of(payload, "key") +
              (payload.find("signal_id") == nullptr ? "" : " by signal " + text_of(payload, "signal_id"));
+    case RecordType::child_ended:
+      return fmt::format("{} {}", text_of(payload, "child"), text_of(payload, "status"));
     case RecordType::signal_received:
       return text_of(payload, "name") + ": " + command_summary(payload);
     case RecordType::attempt_failed:

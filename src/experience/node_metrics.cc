@@ -66,8 +66,8 @@ NodeMetrics::NodeMetrics() : families_(std::make_unique<Families>()) {
   families_->build.Add({{"version", std::string(kVersion)}}).Set(1);
   // A rate needs its zero: what has never happened is told too.
   using enum ExecutionStatus;
-  for (const ExecutionStatus status : {running, completed, failed, rejected, cancelled, terminated, parked, waiting,
-                                       compensating, compensated, compensation_stuck})
+  for (const ExecutionStatus status : {running, pending, completed, failed, rejected, cancelled, terminated, parked,
+                                       waiting, compensating, compensated, compensation_stuck})
     families_->answered.Add({{"status", std::string(to_string(status))}});
   families_->answered.Add({{"status", "error"}});
 }

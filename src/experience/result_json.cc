@@ -73,8 +73,8 @@ Reference reference(Members& from) {
 
 std::optional<ExecutionStatus> status_named(std::string_view name) {
   using enum ExecutionStatus;
-  for (const ExecutionStatus status : {running, completed, failed, rejected, cancelled, terminated, parked, waiting,
-                                       compensating, compensated, compensation_stuck})
+  for (const ExecutionStatus status : {running, pending, completed, failed, rejected, cancelled, terminated, parked,
+                                       waiting, compensating, compensated, compensation_stuck})
     if (to_string(status) == name) return status;
   return std::nullopt;
 }

@@ -25,18 +25,37 @@ Task<Result<void>> AttemptSteps::record(std::vector<base::RecordDraft> drafts) {
 Task<Result<void>> AttemptSteps::record_here(std::vector<base::RecordDraft> drafts) {
   if (!context_.still_owner()) co_return std::unexpected(superseded());
   if (failed_) co_return std::unexpected(*failed_);
-  std::uint64_t position = started_position_;
   if (!drafts.empty()) {
     CRASH_POINT("step-before-append");
     const auto receipt = append_(std::move(drafts));
     if (!receipt) co_return std::unexpected(failed_.emplace(outcome_unknown(receipt.error())));
-    position = receipt->last_position;
+    recorded_position_ = receipt->last_position;
   }
-  if (auto durable = co_await place_.log.durable(position); !durable)
+  if (auto durable = co_await place_.log.durable(recorded_position_); !durable)
     co_return std::unexpected(failed_.emplace(durable.error()));
   CRASH_POINT("step-durable");
   if (!context_.still_owner()) co_return std::unexpected(superseded());
   co_return Result<void>();
+}
+
+Task<Result<Json>> AttemptSteps::spawn(Intent child, StepOutcome step, std::vector<base::RecordDraft> unrecorded) {
+  co_await move_to(place_.partition);
+  Result<Json> outcome = co_await spawn_here(std::move(child), std::move(step), std::move(unrecorded));
+  co_await move_to(place_.handlers);
+  co_return outcome;
+}
+
+Task<Result<Json>> AttemptSteps::spawn_here(Intent child, StepOutcome step, std::vector<base::RecordDraft> drafts) {
+  if (auto admitted = co_await place_.admission; !admitted) co_return std::unexpected(admitted.error());
+  if (!context_.still_owner()) co_return std::unexpected(superseded());
+  if (context_.is_cancelled()) co_return std::unexpected(context_.cancellation());
+  if (failed_) co_return std::unexpected(*failed_);
+  CRASH_POINT("spawn-before-append");
+  auto spawned = spawn_child_(child, std::move(step), std::move(drafts));
+  if (!spawned) co_return std::unexpected(failed_.emplace(spawned.error()));
+  recorded_position_ = spawned->position;
+  if (!context_.still_owner()) co_return std::unexpected(superseded());
+  co_return std::move(spawned->outcome);
 }
 
 // In pieces, so that an attempt that is given up, or cancelled, does not keep its thread of work for the rest of it.

@@ -57,17 +57,22 @@ Task<Result<Json>> AttemptSteps::wait_here(Wait wait, std::vector<base::RecordDr
   open_ = std::move(wait.start);
   over_.reset();
   if (auto signal = take_signal(*open_)) {
-    drafts.push_back(ended(*open_, signal->id()));
+    drafts.push_back(ended(*open_, signal->id(), false));
     co_return co_await end_with(std::move(signal->json), std::move(drafts));
   }
+  if (open_->kind == WaitKind::children && has_all(*open_, children_)) {
+    drafts.push_back(ended(*open_, "", false));
+    co_return co_await end_with(results_of(*open_, children_), std::move(drafts));
+  }
   if (open_->due && (place_.due_clock.is_reached(*open_->due) || PLANTED_BUG("end-wait-early"))) {
-    drafts.push_back(ended(*open_, ""));
+    drafts.push_back(ended(*open_, "", open_->kind != WaitKind::timer));
     co_return co_await end_with(Json(), std::move(drafts));
   }
   if (!drafts.empty()) {
     CRASH_POINT("wait-before-append");
-    if (const auto receipt = append_(std::move(drafts)); !receipt)
-      co_return std::unexpected(failed_.emplace(outcome_unknown(receipt.error())));
+    const auto receipt = append_(std::move(drafts));
+    if (!receipt) co_return std::unexpected(failed_.emplace(outcome_unknown(receipt.error())));
+    recorded_position_ = receipt->last_position;
   }
   on_pause_();
   if (is_brief() && co_await stay_awake() == Roused::by_end) {
@@ -79,7 +84,7 @@ Task<Result<Json>> AttemptSteps::wait_here(Wait wait, std::vector<base::RecordDr
   if (context_.is_cancelled()) co_return std::unexpected(context_.cancellation());
   if (!over_ && open_->due && place_.due_clock.is_reached(*open_->due)) {
     std::vector<base::RecordDraft> end;
-    end.push_back(ended(*open_, ""));
+    end.push_back(ended(*open_, "", open_->kind != WaitKind::timer));
     co_return co_await end_with(Json(), std::move(end));
   }
   co_await Suspended(context_, place_.handlers);
@@ -124,6 +129,23 @@ Task<AttemptSteps::Roused> AttemptSteps::stay_awake() {
   co_return by;
 }
 
+bool AttemptSteps::ends_with(const std::string& child) const {
+  const WaitStart* wait = awaited();
+  if (wait == nullptr || wait->kind != WaitKind::children) return false;
+  return std::ranges::all_of(wait->children,
+                             [&](const std::string& one) { return one == child || children_.contains(one); });
+}
+
+std::set<std::string> AttemptSteps::awaited_children() const {
+  return awaited() == nullptr ? std::set<std::string>() : missing(*awaited(), children_);
+}
+
+void AttemptSteps::keep(const std::string& child, Json outcome, std::uint64_t position) {
+  const bool ends = ends_with(child);
+  children_.insert_or_assign(child, std::move(outcome));
+  if (ends) end_wait(results_of(*open_, children_), position);
+}
+
 void AttemptSteps::end_wait(Json value, std::uint64_t position) {
   over_ = Over{std::move(value), position};
   if (const auto awake = awake_) awake->set(Roused::by_end);
@@ -138,10 +160,10 @@ base::RecordDraft AttemptSteps::begun(const WaitStart& wait) const {
   return draft_record(RecordType::wait_begun, owner.tenant, wait_begun_payload(wait), owner.execution, owner.attempt);
 }
 
-base::RecordDraft AttemptSteps::ended(const WaitStart& wait, const std::string& signal_id) const {
+base::RecordDraft AttemptSteps::ended(const WaitStart& wait, const std::string& signal_id, bool timed_out) const {
   const RecordOwner owner = context_.owner();
-  return draft_record(RecordType::wait_ended, owner.tenant, wait_ended_payload(wait.key, signal_id), owner.execution,
-                      owner.attempt);
+  return draft_record(RecordType::wait_ended, owner.tenant, wait_ended_payload(wait.key, signal_id, timed_out),
+                      owner.execution, owner.attempt);
 }
 
 }  // namespace symphainy::runtime

@@ -42,7 +42,8 @@ struct Observation {
   std::string kind;  ///< "time", "state", "reference", "location"
   std::string key;
   Json answer;
-  bool recorded = false;  ///< it is in the log already
+  bool recorded = false;       ///< it is in the log already
+  std::uint64_t position = 0;  ///< of its record, when it was read from the log
 };
 
 struct PendingCommit {

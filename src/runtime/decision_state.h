@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -33,6 +34,8 @@ struct TrackedExecution {
   bool running = false;                           ///< somebody here is driving it
   bool end_appended = false;                      ///< nothing can be done to it any more
   bool asleep = false;                            ///< it waits, and is woken here (execution_waits.cc)
+  std::set<std::string> awaited_children;         ///< while it is asleep for them: those that have not ended
+  bool has_children = false;                      ///< it has spawned some here
   bool parking = false;                           ///< appended that it is parked, and not durable yet
   RunningExecution* driven = nullptr;             ///< while an attempt is under way (running_execution.h)
   std::optional<Error> cancellation;              ///< why it shall end, once somebody has asked for that

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attempts behind the first: of what failed, as its intent type says, and of what an earlier process, or somebody who
 // parked it, left.
+#include <algorithm>
 #include <fmt/format.h>
 #include <utility>
 
@@ -117,7 +118,8 @@ void ExecutionLifecycleManager::stop_waiting() {
   leaving_ = true;
   for (const TrackedPtr& tracked : parts_.decisions.live()) {
     RunningExecution* const execution = tracked->driven;
-    if (tracked->asleep) answer_waiting(*tracked, std::unexpected(left_to_the_next()));
+    if (tracked->asleep || tracked->row.status == "pending")
+      answer_waiting(*tracked, std::unexpected(left_to_the_next()));
     if (execution == nullptr) continue;
     if (const auto pause = execution->pause) {
       pause->set(true);
@@ -163,7 +165,8 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::resume(TrackedPtr track
 }
 
 bool ExecutionLifecycleManager::goes_on_by_itself(const TrackedExecution& tracked) const {
-  if (tracked.running || tracked.ended || tracked.row.status == "waiting") return false;
+  if (tracked.running || tracked.ended || tracked.row.status == "waiting" || tracked.row.status == "pending")
+    return false;
   if (!waits_for_somebody(tracked.row) || PLANTED_BUG("parked-goes-on-by-itself")) return true;
   if (tracked.row.error_code != kMissingHandler) return false;
   const auto history = read_history(parts_.log.log(), tracked.row);
@@ -183,7 +186,9 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_
   TRY(execution.seed, seed_from_history(history));
   TRY(execution.answers, answers_from_history(history));
   execution.undoing = execution.answers.compensation;
-  execution.inbox = execution.answers.waits.untaken;
+  tracked->has_children |= std::ranges::any_of(execution.answers.steps,
+                                               [](const StepOutcome& step) { return step.key.starts_with(kSpawn); });
+  execution.received = {execution.answers.waits.untaken, execution.answers.waits.children};
   execution.failed_attempts = failed_attempts_in(history);
   if (!tracked->cancellation) {
     TRY(tracked->cancellation, cancellation_from_history(history));
@@ -192,8 +197,8 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_
   execution.attempt = tracked->row.attempt + (PLANTED_BUG("resume-without-grant") ? 0 : 1);
   execution.handler = parts_.registry.find(execution.intent->intent_type, identity.version);
   execution.missing_handler = fmt::format(
-      "the execution began under '{}' version {} ({}/{}), which this process has not registered; it goes on "
-      "when a process opens the directory that has",
+      "the execution began under '{}' version {} ({}/{}), which this process has not registered; register that "
+      "version again, beside the new ones, and open the directory: it goes on by itself. Or terminate it",
       execution.intent->intent_type, identity.version, identity.domain_service, identity.handler);
   execution.tracked = tracked;
   const std::int64_t waited_us = parts_.clock.wall_us() - history.front().time_us;

@@ -96,10 +96,13 @@ Task<void> ExecutionLifecycleManager::command(ExecutionCommand command, Answer a
   if (command.action == Action::signal) co_return co_await signal(tracked, std::move(command), std::move(answer));
   const bool is_parked = !tracked->running && waits_for_somebody(tracked->row);
   if (command.action == Action::resume && !is_parked) co_return answer(not_parked(tracked->row));
-  if (command.action != Action::terminate && (is_parked || tracked->asleep)) {
+  const auto is_idle = [&] {
+    return !tracked->running &&
+           (waits_for_somebody(tracked->row) || tracked->asleep || tracked->row.status == "pending");
+  };
+  if (command.action != Action::terminate && is_idle()) {
     if (auto durable = co_await all_durable(tracked); !durable) co_return answer(std::unexpected(durable.error()));
-    const bool is_still = !tracked->running && (waits_for_somebody(tracked->row) || tracked->asleep);
-    if (!is_still) co_return co_await this->command(std::move(command), std::move(answer));
+    if (!is_idle()) co_return co_await this->command(std::move(command), std::move(answer));
     std::vector<base::RecordDraft> drafts;
     drafts.push_back(
         draft_of(command.action == Action::resume ? RecordType::execution_resumed : RecordType::cancellation_requested,
@@ -211,13 +214,18 @@ Task<Result<void>> ExecutionLifecycleManager::terminate(TrackedPtr tracked, Exec
 
 // One that is parked, or that nobody has gone on with since the log was opened.
 Task<Result<void>> ExecutionLifecycleManager::end_idle(TrackedPtr tracked, ExecutionCommand command) {
+  co_await cancel_children(tracked, command.actor, command.reason);
+  if (tracked->ended || tracked->end_appended) co_return Result<void>();  // meanwhile
+  if (tracked->running) co_return co_await terminate(tracked, std::move(command));
   const std::int64_t duration_us = parts_.clock.wall_us() - tracked->row.accepted_us;
   std::vector<base::RecordDraft> drafts;
   drafts.push_back(draft_record(RecordType::execution_terminated, tracked->row.tenant,
                                 terminated_payload(duration_us, command), id_of(*tracked), tracked->row.attempt));
+  auto notice = notice_to_parent(*tracked, ExecutionStatus::terminated, Json(), terminated_by(command), drafts);
   CRASH_POINT("command-before-append");
   const auto receipt = append(*tracked, std::move(drafts));
   if (!receipt) co_return std::unexpected(outcome_unknown(receipt.error()));
+  if (notice) deliver(*std::move(notice), *receipt);
   rouse(*tracked);
   tracked->running = tracked->end_appended = true;
   tracked->row.status = "running";  // to those who wait for it

@@ -106,7 +106,7 @@ Result<void> RuntimeExecutionContext::check_result(const Json& value) {
 // --- answers
 // ----------------------------------------------------------------------------------------------------------
 
-std::optional<Json> RuntimeExecutionContext::recorded_answer(std::string_view kind, const std::string& key) {
+Result<std::optional<Json>> RuntimeExecutionContext::recorded_answer(std::string_view kind, const std::string& key) {
   const auto matches = [&](const Observation& seen) { return seen.kind == kind && seen.key == key; };
   const auto found = std::ranges::find_if(recorded_, matches);
   if (found == recorded_.end()) return std::nullopt;
@@ -118,7 +118,7 @@ std::optional<Json> RuntimeExecutionContext::recorded_answer(std::string_view ki
 Result<Json> RuntimeExecutionContext::observe(std::string_view kind, const std::string& key,
                                               const std::function<Result<Json>()>& answer) {
   TRY(check_outside_step("what may vary"));
-  std::optional<Json> known = recorded_answer(kind, key);
+  TRY(std::optional<Json> known, recorded_answer(kind, key));
   const bool recorded = known.has_value();
   if (!recorded) {
     TRY(Json fresh, answer());

@@ -35,7 +35,7 @@ struct ContextServices {
   StateSurface& surface;
   public_works::LineageStore& lineage;
   public_works::ArtifactStore& artifacts;
-  public_works::EventLog& log;
+  const public_works::EventLog& log;
   public_works::Clock& clock;
   LogSink log_sink;
 };
@@ -54,6 +54,9 @@ class StepLog {
     bool begins = true;                       ///< its beginning is not recorded yet
     std::optional<std::int64_t> duration_us;  ///< it begins, and is over so long after that
   };
+  /// Starts a child, and records that as the step, together with what the context has not recorded yet. Answers its id.
+  [[nodiscard]] virtual Task<Result<Json>> spawn(Intent child, StepOutcome step,
+                                                 std::vector<base::RecordDraft> unrecorded) = 0;
   /// Records what the context has not recorded yet, and that the wait begins. Ends with what it came to once that is
   /// durable; an error when it may not be awaited any more. Does not return when it takes long: then the attempt is
   /// suspended, and destroys the frames that wait here.
@@ -69,7 +72,7 @@ inline constexpr std::size_t kMaxItemsPerKind = 10'000;           ///< artifacts
 inline constexpr std::size_t kMaxCommitBytes = 50 * 1024 * 1024;  ///< of everything added, content in the log included
 inline constexpr std::size_t kMaxResultBytes = 1024 * 1024;
 
-class RuntimeExecutionContext final : public ExecutionContext {
+class RuntimeExecutionContext : public ExecutionContext {
  public:
   /// Answers again what is in `answers`.
   RuntimeExecutionContext(ContextServices& services, std::shared_ptr<const Intent> intent, const base::Uuid& execution,
@@ -160,8 +163,24 @@ class RuntimeExecutionContext final : public ExecutionContext {
   [[nodiscard]] PendingCommit& commit() noexcept { return commit_; }
   [[nodiscard]] RecordOwner owner() const { return {intent_->tenant_id, execution_, attempt_}; }
 
+ protected:
+  /// What the log has as the answer to this; nothing: it is to be asked now. An error is the answer.
+  [[nodiscard]] virtual Result<std::optional<Json>> recorded_answer(std::string_view kind, const std::string& key);
+  /// Before a step or a wait is answered, or taken. False: the handler is left where it stands, suspended for ever, for
+  /// whoever runs it to destroy (left_suspended).
+  [[nodiscard]] virtual bool lets_step(const StepOutcome& /*step*/, const StepOptions& /*options*/) { return true; }
+  [[nodiscard]] virtual bool lets_wait(const WaitStart& /*wait*/, const WaitRequest& /*request*/) { return true; }
+  /// It stands there now: from here on any thread may destroy it.
+  virtual void left_suspended() noexcept {}
+
  private:
   friend class StoredArtifactSink;
+  struct LeftSuspended {
+    RuntimeExecutionContext& context;
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> /*left*/) const noexcept { context.left_suspended(); }
+    void await_resume() const noexcept {}
+  };
 
   struct UndoableStep {
     std::string key;
@@ -171,6 +190,8 @@ class RuntimeExecutionContext final : public ExecutionContext {
   [[nodiscard]] Task<Result<Json>> run_step(std::string name, Json input, StepFunction function,
                                             StepOptions options) override;
   [[nodiscard]] Task<Result<Json>> run_wait(WaitRequest request) override;
+  [[nodiscard]] Task<Result<Json>> run_spawn(std::string name, ChildIntent child) override;
+  [[nodiscard]] Intent intent_of(ChildIntent child, const std::string& name, const std::string& key) const;
   [[nodiscard]] Result<void> begin_wait(const WaitRequest& request) const;
   [[nodiscard]] std::unexpected<Error> diverged_from_wait(const WaitStart& awaited, const std::string& found);
   [[nodiscard]] Task<Result<Json>> take_step(StepOutcome step, const StepFunction& function,
@@ -198,7 +219,6 @@ class RuntimeExecutionContext final : public ExecutionContext {
   [[nodiscard]] std::string derived_bytes(std::string_view purpose, std::uint64_t ordinal) const;
   [[nodiscard]] Result<Json> observe(std::string_view kind, const std::string& key,
                                      const std::function<Result<Json>()>& answer);
-  [[nodiscard]] std::optional<Json> recorded_answer(std::string_view kind, const std::string& key);
 
   ContextServices& services_;
   const std::shared_ptr<const Intent> intent_;
@@ -217,6 +237,7 @@ class RuntimeExecutionContext final : public ExecutionContext {
   std::deque<Observation> recorded_;  // answers to give again, in order
   StepJournal steps_;
   WaitJournal waits_;
+  std::set<std::string> children_;      // their execution ids
   std::vector<UndoableStep> undoable_;  // as this attempt asked for them
   std::atomic<bool> no_way_back_ = false;
   std::atomic<bool> compensating_ = false;

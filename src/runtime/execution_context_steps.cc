@@ -35,6 +35,7 @@ Task<Result<Json>> RuntimeExecutionContext::run_step(std::string name, Json inpu
                                                      StepOptions options) {
   if (const auto begun = begin_step(name, input, options); !begun) co_return std::unexpected(begun.error());
   StepOutcome step{steps_.next_key(name), base::sha256(input.dump()).hex(), commit_.observations.size(), 0, Json()};
+  if (!lets_step(step, options)) co_await LeftSuspended{*this};
   // Answered again it counts as it did when it ran: another attempt comes to a limit where the first one did.
   if (const auto room = admit(++steps_taken_, text_bytes({step.key}), "steps"); !room)
     co_return std::unexpected(room.error());

@@ -36,13 +36,15 @@ Task<Result<Json>> RuntimeExecutionContext::run_wait(WaitRequest request) {
   if (const auto begun = begin_wait(request); !begun) co_return std::unexpected(begun.error());
   StepLog::Wait wait{.start = {.key = waits_.next_key(request.kind, request.name),
                                .kind = request.kind,
-                               .name = std::move(request.name),
+                               .name = request.name,
                                .observed = commit_.observations.size(),
                                .due = std::nullopt,
-                               .wake = std::nullopt},
+                               .wake = std::nullopt,
+                               .children = std::move(request.children)},
                      .begins = true,
                      .duration_us = request.duration_us};
   if (request.until_us) wait.start.due = Due{*request.until_us, DueBy::wall};
+  if (!lets_wait(wait.start, request)) co_await LeftSuspended{*this};
   if (const auto room = admit(++steps_taken_, text_bytes({wait.start.key}), "steps"); !room)
     co_return std::unexpected(room.error());
   if (const Json* outcome = waits_.outcome(wait.start.key)) {
@@ -73,6 +75,11 @@ Result<void> RuntimeExecutionContext::begin_wait(const WaitRequest& request) con
   const auto& duration = request.duration_us;
   if (duration && (*duration < 0 || *duration > kMaxDurationUs)) {
     return refused("wait", fmt::format("the duration is {} microseconds; it must be 0 to 100 years", *duration));
+  }
+  for (const std::string& child : request.children) {
+    if (children_.contains(child)) continue;
+    return fail(ErrorCode::not_found,
+                fmt::format("'{}' is no child of this execution; give what spawn() answered", child), "unknown_child");
   }
   if (request.until_us && *request.until_us < 0) {
     return refused("wait", fmt::format("the time {} is before 1970; it is in microseconds UTC", *request.until_us));

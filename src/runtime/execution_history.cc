@@ -81,6 +81,7 @@ void read_record(const Json& payload, const base::LogRecord& record, ExecutionRe
   switch (static_cast<RecordType>(record.type)) {
     case RecordType::intent_accepted:
       read_intent(payload, record, result);
+      result.status = ExecutionStatus::pending;
       break;
     case RecordType::intent_rejected:
       read_intent(payload, record, result);
@@ -180,7 +181,7 @@ Result<void> read_observations(const base::LogRecord& record, std::deque<Observa
   for_each_item(members.array("observations"), [&](const Json& item, std::uint32_t) {
     Payload seen(item);
     const Json* answer = item.find("answer");
-    out.push_back({seen.text("kind"), seen.text("key"), answer == nullptr ? Json() : *answer});
+    out.push_back({seen.text("kind"), seen.text("key"), answer == nullptr ? Json() : *answer, false, record.position});
     if (outcome) outcome = seen.complete(record);
   });
   TRY(std::move(outcome));
@@ -292,6 +293,7 @@ Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>&
       case RecordType::wait_begun:
       case RecordType::wait_ended:
       case RecordType::signal_received:
+      case RecordType::child_ended:
         TRY(answers.waits.add(record));
         break;
       case RecordType::attempt_failed:

@@ -115,6 +115,7 @@ Task<Result<Result<void>>> ExecutionLifecycleManager::attempt_until_decided(Exec
     if (execution.suspended) co_return outcome;
   }
   if (execution.left) co_return std::unexpected(left_to_the_next());
+  if (!outcome && execution.tracked->has_children) co_await end_children(execution);
   const auto is_saga = co_await sagas_.is_called_for(execution, outcome);
   if (!is_saga) co_return std::unexpected(is_saga.error());
   if (*is_saga && !is_to_park(execution, outcome.error())) {
@@ -175,6 +176,18 @@ Result<ExecutionLifecycleManager::Acceptance> ExecutionLifecycleManager::accept_
 // Stage 2: it gets an id, and is recorded as accepted, created and started.
 Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::create_execution(Intent intent,
                                                                                          Acceptance acceptance) {
+  std::vector<base::RecordDraft> drafts;
+  Execution execution = plan_execution(std::move(intent), std::move(acceptance), drafts);
+  TRY(const auto receipt, append(*execution.tracked, std::move(drafts)));
+  execution.tracked->row.accepted_position = receipt.first_position;
+  execution.started_position = receipt.last_position;
+  parts_.decisions.track(execution.tracked);
+  return execution;
+}
+
+// `drafts`: its first three records.
+RunningExecution ExecutionLifecycleManager::plan_execution(Intent intent, Acceptance acceptance,
+                                                           std::vector<base::RecordDraft>& drafts) {
   Execution execution;
   execution.id = base::make_uuid_v7(parts_.clock.wall_us(), random_bytes(16));
   execution.seed = base::to_hex(random_bytes(16));
@@ -183,8 +196,7 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::create_e
   execution.intent = std::make_shared<const Intent>(std::move(intent));
   const Intent& in = *execution.intent;
 
-  std::vector<base::RecordDraft> drafts;
-  drafts.reserve(3);
+  drafts.reserve(drafts.size() + 3);
   const auto add = [&](RecordType type, std::string payload, std::uint32_t attempt) {
     drafts.push_back(draft_record(type, in.tenant_id, std::move(payload), execution.id, attempt));
   };
@@ -202,13 +214,10 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::create_e
   row.attempt = execution.attempt;
   row.idempotency_key = in.idempotency_key;
   row.fingerprint = std::move(acceptance.fingerprint);
-  auto tracked = std::make_shared<TrackedExecution>();
-  tracked->row = std::move(row);
-  tracked->running = true;
-  TRY(const auto receipt, append(*tracked, std::move(drafts)));
-  tracked->row.accepted_position = receipt.first_position;
-  execution.started_position = receipt.last_position;
-  execution.tracked = parts_.decisions.track(std::move(tracked));
+  if (in.parent) row.parent = in.parent->execution_id;
+  execution.tracked = std::make_shared<TrackedExecution>();
+  execution.tracked->row = std::move(row);
+  execution.tracked->running = true;
   return execution;
 }
 
@@ -217,6 +226,8 @@ Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::create_e
 Task<Result<HandlerResult>> ExecutionLifecycleManager::execute_intent(Execution& execution) {
   if (!execution.handler) co_return fail(ErrorCode::failed, execution.missing_handler, kMissingHandler);
   if (execution.termination) co_return std::unexpected(superseded());
+  // It has not begun, so it need not hear of it.
+  if (const auto& why = execution.tracked->cancellation; why && execution.attempt == 1) co_return std::unexpected(*why);
   if (execution.handler->effects == Effects::external && !PLANTED_BUG("start-before-acceptance")) {
     if (auto durable = co_await parts_.log.durable(execution.started_position); !durable) {
       co_return std::unexpected(durable.error());
@@ -237,17 +248,22 @@ Task<Result<HandlerResult>> ExecutionLifecycleManager::execute_intent(Execution&
 
 // Its steps become records as it takes them.
 void ExecutionLifecycleManager::record_steps(Execution& execution) {
-  const AttemptSteps::Place place{parts_.partition, parts_.handlers, parts_.clock, deadlines_, parts_.log, due_clock_};
+  const AttemptSteps::Place place{parts_.partition, parts_.handlers, parts_.clock,    deadlines_,
+                                  parts_.log,       due_clock_,      parts_.admission};
   auto append_step = [this, tracked = execution.tracked](std::vector<base::RecordDraft> drafts) {
     return append(*tracked, std::move(drafts));
+  };
+  auto spawn_step = [this, tracked = execution.tracked](const Intent& intent, StepOutcome step,
+                                                        std::vector<base::RecordDraft> drafts) {
+    return spawn_child(*tracked, intent, std::move(step), std::move(drafts));
   };
   auto on_pause = [this, tracked = execution.tracked] {
     if (leaving_ && tracked->driven != nullptr) leave(*tracked->driven);
   };
   const bool durable = execution.handler->effects == Effects::external;
-  execution.steps =
-      std::make_shared<AttemptSteps>(place, *execution.context, execution.started_position, std::move(execution.inbox),
-                                     std::move(append_step), std::move(on_pause));
+  execution.steps = std::make_shared<AttemptSteps>(place, *execution.context, execution.started_position,
+                                                   std::move(execution.received), std::move(append_step),
+                                                   std::move(spawn_step), std::move(on_pause));
   execution.context->record_steps_in(execution.steps, durable);
 }
 
@@ -285,6 +301,9 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
   Ending ending = ending_of(execution, outcome);
   execution.commit.push_back(
       draft_record(ending.record, tenant, payload_of(execution, ending, duration_us), execution.id, execution.attempt));
+  auto notice = is_waiting_status(ending.status) ? std::nullopt
+                                                 : notice_to_parent(*execution.tracked, ending.status, execution.value,
+                                                                    ending.error, execution.commit);
   // The records of one batch are a microsecond apart (AppendReceipt), so this is when the references were registered.
   const auto references_at = std::ranges::find(
       execution.commit, static_cast<std::uint16_t>(RecordType::references_registered), &base::RecordDraft::type);
@@ -298,6 +317,7 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
     execution.tracked->end_appended = true;
     parts_.decisions.ended(execution.tracked, receipt->last_position);
   }
+  if (notice) deliver(*std::move(notice), *receipt);
 
   const std::uint64_t awaited = PLANTED_BUG("ack-before-commit") ? 0 : receipt->last_position;
   if (auto durable = co_await parts_.log.durable(awaited); !durable) co_return std::unexpected(durable.error());
@@ -392,8 +412,9 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::first_result(Binding bi
     if (!waits_for_somebody(first->row)) {
       // Left unfinished by an earlier process, and nobody has resumed it yet: this submission does.
       if (first->row.status == "waiting") take_up_waiting(first);
-      if (!first->running && !first->ended && !first->asleep) spawn(resume_for_waiting(first));
-      if (first->asleep && leaving_) co_return std::unexpected(left_to_the_next());
+      if (first->row.status != "pending" && !first->running && !first->ended && !first->asleep)
+        spawn(resume_for_waiting(first));
+      if (!first->running && !first->ended && leaving_) co_return std::unexpected(left_to_the_next());
       co_await HandedOver{*first};
     }
     if (first->result) co_return *first->result;

@@ -17,6 +17,7 @@
 #include "public_works/abstractions/executor.h"
 #include "public_works/abstractions/random.h"
 #include "runtime/admission.h"
+#include "runtime/attempt_steps.h"
 #include "runtime/deadline_timers.h"
 #include "runtime/decision_state.h"
 #include "runtime/due_clock.h"
@@ -26,6 +27,7 @@
 #include "runtime/running_execution.h"
 #include "runtime/running_handlers.h"
 #include "runtime/saga_coordinator.h"
+#include "runtime/start_queue.h"
 #include "runtime/wake_queue.h"
 #include "runtime/wal_record.h"
 #include "runtime/write_ahead_log.h"
@@ -67,6 +69,8 @@ class ExecutionLifecycleManager {
   [[nodiscard]] Task<void> command(ExecutionCommand command, Answer answer);
   /// One that waits, as an earlier process left it: it is woken when it is due.
   void take_up_waiting(const TrackedPtr& execution);
+  /// One that is pending: it is started when there is room.
+  void take_up_pending(const TrackedPtr& execution);
   /// Executions that wait, or that wait for their next attempt, are left to whoever opens the log again.
   void stop_waiting();
   /// Records the refusal of what is no valid intent, under its tenant when that much can be told.
@@ -87,6 +91,7 @@ class ExecutionLifecycleManager {
   // The six stages.
   [[nodiscard]] Result<Acceptance> accept_intent(const Intent& intent);
   [[nodiscard]] Result<Execution> create_execution(Intent intent, Acceptance acceptance);
+  [[nodiscard]] Execution plan_execution(Intent intent, Acceptance acceptance, std::vector<base::RecordDraft>& drafts);
   [[nodiscard]] Task<Result<HandlerResult>> execute_intent(Execution& execution);
   [[nodiscard]] Result<void> handle_artifacts(Execution& execution, Result<HandlerResult> outcome);
   void publish_events(Execution& execution);
@@ -123,6 +128,7 @@ class ExecutionLifecycleManager {
   void set_aside(Execution& execution);
   void put_to_sleep(const TrackedPtr& tracked);
   void rouse(TrackedExecution& tracked);
+  void wake_now(TrackedExecution& tracked);
   void wake(const TrackedPtr& tracked);
   [[nodiscard]] Task<void> wake_due(TrackedPtr tracked);
   [[nodiscard]] Result<Execution> restore_woken(const TrackedPtr& tracked);
@@ -133,6 +139,29 @@ class ExecutionLifecycleManager {
                                                        std::vector<base::RecordDraft> drafts);
   [[nodiscard]] Task<Result<void>> all_durable(TrackedPtr tracked);
   static void answer_waiting(TrackedExecution& tracked, const Result<ExecutionResult>& result);
+
+  // Children (execution_children.cc).
+  [[nodiscard]] Result<AttemptSteps::Spawned> spawn_child(TrackedExecution& parent, const Intent& intent,
+                                                          StepOutcome step, std::vector<base::RecordDraft> drafts);
+  void start_or_queue(Execution child, bool starts);
+  [[nodiscard]] Task<void> run_child(Execution child);
+  [[nodiscard]] Task<void> run_pending(TrackedPtr child);
+  void start_pending();
+  /// What the parent of an execution that ends is told, in the batch of that end.
+  struct ParentNotice {
+    TrackedPtr parent;
+    std::string child;
+    Json outcome;
+    bool ends_wait = false;
+  };
+  [[nodiscard]] std::optional<ParentNotice> notice_to_parent(const TrackedExecution& child, ExecutionStatus status,
+                                                             const Json& value, const std::optional<Error>& error,
+                                                             std::vector<base::RecordDraft>& drafts) const;
+  void deliver(ParentNotice notice, const public_works::AppendReceipt& receipt);
+  [[nodiscard]] Task<void> end_children(const Execution& execution);
+  [[nodiscard]] Task<void> cancel_children(TrackedPtr parent, Actor actor, std::string reason);
+  [[nodiscard]] Task<void> cancel_child(ExecutionCommand command, std::shared_ptr<std::size_t> left,
+                                        std::shared_ptr<Promised<bool>> all_heard);
 
   // Commands.
   [[nodiscard]] Task<Result<void>> cancel(TrackedPtr tracked, ExecutionCommand command);
@@ -157,6 +186,7 @@ class ExecutionLifecycleManager {
   SagaCoordinator sagas_;
   DueClock due_clock_;
   WakeQueue wakes_;
+  StartQueue starts_;
   bool leaving_ = false;  ///< closing: nothing waits for another attempt any more
 };
 

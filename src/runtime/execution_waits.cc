@@ -68,9 +68,11 @@ void ExecutionLifecycleManager::set_aside(Execution& execution) {
   const TrackedPtr tracked = execution.tracked;
   tracked->driven = nullptr;
   tracked->running = false;
+  tracked->row.waits_for = execution.steps->awaited()->key;
   const std::optional<Due>& wake = execution.steps->awaited()->wake;
   tracked->row.wake_us = wake ? wake->us : 0;
   tracked->row.wake_by_wall = wake && wake->by == DueBy::wall;
+  tracked->awaited_children = execution.steps->awaited_children();
   put_to_sleep(tracked);
 }
 
@@ -82,13 +84,29 @@ void ExecutionLifecycleManager::put_to_sleep(const TrackedPtr& tracked) {
 }
 
 void ExecutionLifecycleManager::take_up_waiting(const TrackedPtr& execution) {
-  if (!execution->running && !execution->ended && !execution->asleep) put_to_sleep(execution);
+  if (execution->running || execution->ended || execution->asleep) return;
+  if (execution->row.waits_for.starts_with(to_string(WaitKind::children))) {
+    // Which of them have not ended. When that cannot be read, waking it tells.
+    const auto history = read_history(parts_.log.log(), execution->row);
+    const auto answers = history ? answers_from_history(*history) : std::unexpected(history.error());
+    const WaitStart* open = answers ? answers->waits.open() : nullptr;
+    if (open != nullptr) execution->awaited_children = missing(*open, answers->waits.children);
+  }
+  put_to_sleep(execution);
 }
 
 void ExecutionLifecycleManager::rouse(TrackedExecution& tracked) {
   if (!std::exchange(tracked.asleep, false)) return;
   if (const auto wake = wake_of(tracked.row)) wakes_.take_back(*wake, id_of(tracked));
   tracked.row.wake_us = 0;
+}
+
+// As one that is due.
+void ExecutionLifecycleManager::wake_now(TrackedExecution& tracked) {
+  if (const auto wake = wake_of(tracked.row)) wakes_.take_back(*wake, id_of(tracked));
+  tracked.row.wake_us = 1;
+  tracked.row.wake_by_wall = false;
+  wakes_.add({tracked.row.wake_us, DueBy::duration}, tracked.row.tenant, id_of(tracked));
 }
 
 // To those who wait for its end: there will be none here.
@@ -132,7 +150,8 @@ Result<RunningExecution> ExecutionLifecycleManager::restore_woken(const TrackedP
   const WaitStart* open = answers.waits.open();
   std::vector<base::RecordDraft> drafts;
   if (open != nullptr && open->due && due_clock_.is_reached(*open->due)) {
-    drafts.push_back(draft_of(RecordType::wait_ended, *tracked, wait_ended_payload(open->key, "")));
+    drafts.push_back(
+        draft_of(RecordType::wait_ended, *tracked, wait_ended_payload(open->key, "", open->kind != WaitKind::timer)));
   }
   CRASH_POINT("wake-before-append");
   return restore_execution(tracked, std::move(drafts));
@@ -173,7 +192,7 @@ Task<void> ExecutionLifecycleManager::signal(TrackedPtr tracked, ExecutionComman
   const WaitStart* open = waits ? recorded->waits.open() : nullptr;
   if (is_for(open, *command.signal)) {
     drafts.push_back(
-        draft_of(RecordType::wait_ended, *tracked, wait_ended_payload(open->key, command.signal->signal_id)));
+        draft_of(RecordType::wait_ended, *tracked, wait_ended_payload(open->key, command.signal->signal_id, false)));
     co_return co_await attempt_again(std::move(tracked), std::move(command), std::move(drafts), std::move(answer));
   }
   const auto position = hand_signal_over(*tracked, *command.signal, std::move(drafts));
@@ -229,7 +248,8 @@ Result<std::uint64_t> ExecutionLifecycleManager::hand_signal_over(TrackedExecuti
   record.payload = drafts.front().payload;
   TRY(ReceivedSignal received, ReceivedSignal::read(record));
   if (is_for(awaited, signal)) {
-    drafts.push_back(draft_of(RecordType::wait_ended, tracked, wait_ended_payload(awaited->key, signal.signal_id)));
+    drafts.push_back(
+        draft_of(RecordType::wait_ended, tracked, wait_ended_payload(awaited->key, signal.signal_id, false)));
   }
   const bool ends_wait = drafts.size() > 1;
   CRASH_POINT("signal-before-append");
@@ -240,7 +260,7 @@ Result<std::uint64_t> ExecutionLifecycleManager::hand_signal_over(TrackedExecuti
   } else if (in_attempt) {
     driven->steps->keep(std::move(received));
   } else if (driven != nullptr) {
-    driven->inbox.push_back(std::move(received));
+    driven->received.signals.push_back(std::move(received));
   }
   return receipt->last_position;
 }

@@ -28,7 +28,7 @@ class EndedOrSuspended {
 };
 
 // What it says is void when the handler is suspended, and its frame destroyed.
-Task<Result<HandlerResult>> answer_of(Task<Result<HandlerResult>> task, RuntimeExecutionContext& context) {
+Task<Result<HandlerResult>> ended_or_suspended(Task<Result<HandlerResult>> task, RuntimeExecutionContext& context) {
   if (co_await EndedOrSuspended(task, context)) co_return task.await_resume();
   co_return fail(ErrorCode::cancelled, "the execution waits", "suspended");
 }
@@ -38,29 +38,33 @@ Task<void> on_handler_thread(HandlerPlace place, RegisteredPtr handler,
                              std::shared_ptr<HandlerOutcome> outcome) {
   place.running.begun();
   co_await move_to(place.handlers);
-  Result<HandlerResult> answer = HandlerResult{};
-  try {
-    Task<Result<HandlerResult>> task = handler->handler(context->intent(), *context);
-    if (task) {
-      answer = co_await answer_of(std::move(task), *context);
-    } else {
-      answer = fail(ErrorCode::failed, "the handler returned an empty Task; it must be a coroutine", "empty_task");
-    }
-  } catch (const std::exception& exception) {
-    answer = fail(ErrorCode::failed, std::string("the handler threw: ") + exception.what(), "handler_threw");
-  } catch (...) {
-    answer = fail(ErrorCode::failed, "the handler threw something that is no std::exception", "handler_threw");
-  }
+  Result<HandlerResult> answer = co_await answer_of(handler->handler, *context);
   co_await move_to(place.partition);
   outcome->set(std::move(answer));
   place.running.ended();
 }
 
-std::unexpected<Error> deadline_passed(std::int64_t deadline_us) {
-  return fail(ErrorCode::deadline_exceeded, "the intent's deadline " + base::format_time(deadline_us) + " passed");
+std::unexpected<Error> deadline_has_passed(std::int64_t deadline_us) {
+  return std::unexpected(deadline_passed(deadline_us));
 }
 
 }  // namespace
+
+Error deadline_passed(std::int64_t deadline_us) {
+  return {ErrorCode::deadline_exceeded, "the intent's deadline " + base::format_time(deadline_us) + " passed", {}, {}};
+}
+
+Task<Result<HandlerResult>> answer_of(const IntentHandler& handler, RuntimeExecutionContext& context) {
+  try {
+    Task<Result<HandlerResult>> task = handler(context.intent(), context);
+    if (task) co_return co_await ended_or_suspended(std::move(task), context);
+    co_return fail(ErrorCode::failed, "the handler returned an empty Task; it must be a coroutine", "empty_task");
+  } catch (const std::exception& exception) {
+    co_return fail(ErrorCode::failed, std::string("the handler threw: ") + exception.what(), "handler_threw");
+  } catch (...) {
+    co_return fail(ErrorCode::failed, "the handler threw something that is no std::exception", "handler_threw");
+  }
+}
 
 Task<Result<HandlerResult>> run_handler(HandlerPlace place, RegisteredPtr handler,
                                         std::shared_ptr<RuntimeExecutionContext> context,
@@ -72,12 +76,12 @@ Task<Result<HandlerResult>> run_handler(HandlerPlace place, RegisteredPtr handle
     const std::int64_t left_us = *deadline - place.clock.wall_us();
     if (left_us <= 0) {
       context->give_up();
-      co_return deadline_passed(*deadline);
+      co_return deadline_has_passed(*deadline);
     }
     timer = place.deadlines.add(place.clock.steady_us() + left_us, [deadline, outcome, context] {
       if (context->has_no_way_back()) return;
       context->give_up();
-      outcome->set(deadline_passed(*deadline));
+      outcome->set(deadline_has_passed(*deadline));
     });
   }
   spawn(on_handler_thread(place, handler, context, outcome));

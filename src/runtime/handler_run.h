@@ -28,7 +28,14 @@ struct HandlerPlace {
 /// What the run comes to; whoever sets it first decides.
 using HandlerOutcome = Promised<Result<HandlerResult>>;
 
-/// Called and resumed on the partition's executor. An exception that leaves the handler is an error like any other.
+/// What the handler answers. An exception that leaves it is an error like any other; so is a handler that is no
+/// coroutine.
+[[nodiscard]] Task<Result<HandlerResult>> answer_of(const IntentHandler& handler, RuntimeExecutionContext& context);
+
+/// What an execution ends with whose handler was not done in time.
+[[nodiscard]] Error deadline_passed(std::int64_t deadline_us);
+
+/// Called and resumed on the partition's executor.
 [[nodiscard]] Task<Result<HandlerResult>> run_handler(HandlerPlace place, RegisteredPtr handler,
                                                       std::shared_ptr<RuntimeExecutionContext> context,
                                                       std::shared_ptr<HandlerOutcome> outcome);

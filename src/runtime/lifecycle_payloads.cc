@@ -25,6 +25,8 @@ std::string_view to_string(ExecutionStatus status) noexcept {
       return "terminated";
     case ExecutionStatus::parked:
       return "parked";
+    case ExecutionStatus::pending:
+      return "pending";
     case ExecutionStatus::waiting:
       return "waiting";
     case ExecutionStatus::compensating:

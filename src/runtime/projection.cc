@@ -39,7 +39,9 @@ Result<void> read_error_into(ExecutionRow& row, const Json& json, const base::Lo
 void begin_waiting(ExecutionRow& row, const Json& payload) {
   const Json* wake = payload.find("wake_us");
   const Json* by = payload.find("wake_by");
+  const Json* key = payload.find("key");
   row.status = "waiting";
+  row.waits_for = key == nullptr ? "" : std::string(key->as_string().value_or(""));
   row.wake_us = wake == nullptr ? 0 : wake->as_int64().value_or(0);
   row.wake_by_wall = by != nullptr && by->as_string() == "wall";
 }
@@ -47,6 +49,7 @@ void begin_waiting(ExecutionRow& row, const Json& payload) {
 // It goes on, or shall.
 void stop_waiting(ExecutionRow& row) {
   if (row.status == "waiting") row.status = "running";
+  row.waits_for.clear();
   row.wake_us = 0;
   row.wake_by_wall = false;
 }
@@ -101,6 +104,7 @@ Result<void> Projection::fold(const base::LogRecord& record, std::uint64_t batch
     case RecordType::step_compensated:
     case RecordType::execution_resumed:
     case RecordType::signal_received:
+    case RecordType::child_ended:
       live(record, batch);
       return {};
     case RecordType::cancellation_requested:
@@ -259,9 +263,10 @@ Result<void> Projection::fold_accepted(const base::LogRecord& record, const Json
   row.tenant_seq = record.tenant_seq;
   row.tenant = record.tenant;
   row.execution_id = record.execution.text();
-  row.status = "running";
+  row.status = "pending";
   row.accepted_us = record.time_us;
   row.fingerprint = members.text("fingerprint");
+  if (const Json* parent = intent_json.find("parent")) row.parent = Payload(*parent).text("execution");
   if (intent_json.find("idempotency_key") != nullptr) row.idempotency_key = intent.text("idempotency_key");
   count_session(row);
   TRY(intent.complete(record));

@@ -45,7 +45,7 @@ struct RunningExecution {
   std::shared_ptr<AttemptSteps> steps;
   std::shared_ptr<Promised<Result<void>>> undo;  ///< while its steps are undone
   bool suspended = false;                        ///< its handler waits, and is not here any more
-  std::deque<ReceivedSignal> inbox;              ///< signals that no wait has taken, until its handler starts
+  Received received;                             ///< until its handler starts
   bool left = false;                             ///< to whoever opens the log again: this process closes
   std::shared_ptr<HandlerOutcome> outcome;       ///< while its handler runs
   std::shared_ptr<Promised<bool>> pause;         ///< while it waits for its next attempt; true: go on now

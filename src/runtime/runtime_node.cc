@@ -309,6 +309,7 @@ Result<std::size_t> RuntimeNode::resume() {
     for (const TrackedPtr& execution : unfinished) {
       if (lifecycle_->goes_on_by_itself(*execution)) to_resume.push_back(execution);
       if (execution->row.status == "waiting") lifecycle_->take_up_waiting(execution);
+      if (execution->row.status == "pending") lifecycle_->take_up_pending(execution);
     }
     count = to_resume.size();
     {

@@ -34,6 +34,11 @@ std::string step_payload(const StepOutcome& step) {
 
 }  // namespace
 
+base::RecordDraft step_record(const StepOutcome& step, const RecordOwner& owner) {
+  return draft_record(step.outcome ? RecordType::step_completed : RecordType::step_failed, owner.tenant,
+                      step_payload(step), owner.execution, owner.attempt);
+}
+
 std::string step_started_payload(const StepStart& start) {
   std::string payload;
   base::JsonWriter json(payload);
@@ -121,10 +126,8 @@ bool StepJournal::has_no_way_back() const {
 
 void StepJournal::append_records(const RecordOwner& owner, std::vector<base::RecordDraft>& out) {
   for (StepOutcome& step : std::exchange(pending_, {})) {
-    out.push_back(draft_record(step.outcome ? RecordType::step_completed : RecordType::step_failed, owner.tenant,
-                               step_payload(step), owner.execution, owner.attempt));
-    std::string key = step.key;
-    recorded_.emplace(std::move(key), std::move(step));
+    out.push_back(step_record(step, owner));
+    note_recorded(std::move(step));
   }
 }
 

@@ -37,6 +37,10 @@ struct StepStart {
   std::uint64_t position = 0;
 };
 
+/// What a step that starts a child is called by: its name behind this.
+inline constexpr const char* kSpawn = "spawn:";
+
+[[nodiscard]] base::RecordDraft step_record(const StepOutcome& step, const RecordOwner& owner);
 [[nodiscard]] std::string step_started_payload(const StepStart& start);
 [[nodiscard]] std::string step_compensated_payload(const std::string& key, std::uint32_t tries);
 
@@ -57,6 +61,11 @@ class StepJournal {
   [[nodiscard]] std::size_t size() const noexcept { return recorded_.size() + pending_.size(); }
 
   void add(StepOutcome step) { pending_.push_back(std::move(step)); }
+  /// One that somebody else has recorded.
+  void note_recorded(StepOutcome step) {
+    std::string key = step.key;
+    recorded_.emplace(std::move(key), std::move(step));
+  }
 
   /// What is recorded of a saga's steps.
   [[nodiscard]] const StepStart* started(const std::string& key) const;

@@ -15,7 +15,7 @@
 namespace symphainy::runtime {
 namespace {
 
-constexpr std::array kKinds{WaitKind::timer, WaitKind::signal};
+constexpr std::array kKinds{WaitKind::timer, WaitKind::signal, WaitKind::children};
 
 std::string_view name_of(DueBy by) noexcept {
   return by == DueBy::wall ? "wall" : "duration";
@@ -47,6 +47,11 @@ Result<WaitStart> start_of(const base::LogRecord& record, const Json& payload) {
   wait.due = read_due(payload, "due_by", "due_us");
   wait.wake = read_due(payload, "wake_by", "wake_us");
   wait.position = record.position;
+  if (const Json* children = payload.find("children")) {
+    for_each_item(*children, [&](const Json& child, std::uint32_t) {
+      wait.children.emplace_back(child.as_string().value_or(""));
+    });
+  }
   TRY(members.complete(record));
   return wait;
 }
@@ -54,7 +59,35 @@ Result<WaitStart> start_of(const base::LogRecord& record, const Json& payload) {
 }  // namespace
 
 std::string_view to_string(WaitKind kind) noexcept {
-  return kind == WaitKind::timer ? "timer" : "signal";
+  switch (kind) {
+    case WaitKind::timer:
+      return "timer";
+    case WaitKind::signal:
+      return "signal";
+    case WaitKind::children:
+      return "children";
+  }
+  return "unknown";
+}
+
+bool has_all(const WaitStart& wait, const EndedChildren& ended) {
+  return std::ranges::all_of(wait.children, [&](const std::string& child) { return ended.contains(child); });
+}
+
+std::set<std::string> missing(const WaitStart& wait, const EndedChildren& ended) {
+  std::set<std::string> left;
+  for (const std::string& child : wait.children) {
+    if (!ended.contains(child)) left.insert(child);
+  }
+  return left;
+}
+
+Json results_of(const WaitStart& wait, const EndedChildren& ended) {
+  Json results = Json::array();
+  for (const std::string& child : wait.children) {
+    if (const auto found = ended.find(child); found != ended.end()) results.push_back(found->second);
+  }
+  return results;
 }
 
 std::string ReceivedSignal::id() const {
@@ -80,6 +113,11 @@ std::string wait_begun_payload(const WaitStart& wait) {
   std::string payload;
   base::JsonWriter json(payload);
   json.begin_object();
+  if (wait.kind == WaitKind::children) {
+    json.key("children").begin_array();
+    for (const std::string& child : wait.children) json.string(child);
+    json.end_array();
+  }
   write_due(json, "due_by", "due_us", wait.due);
   json.member("key", wait.key).member("kind", to_string(wait.kind)).member("name", wait.name);
   json.member("observed", static_cast<std::uint64_t>(wait.observed));
@@ -88,12 +126,12 @@ std::string wait_begun_payload(const WaitStart& wait) {
   return payload;
 }
 
-std::string wait_ended_payload(const std::string& key, const std::string& signal_id) {
+std::string wait_ended_payload(const std::string& key, const std::string& signal_id, bool timed_out) {
   std::string payload;
   base::JsonWriter json(payload);
   json.begin_object().member("key", key);
   if (!signal_id.empty()) json.member("signal_id", signal_id);
-  json.end_object();
+  json.member("timed_out", timed_out).end_object();
   return payload;
 }
 
@@ -112,6 +150,13 @@ Result<void> RecordedWaits::add(const base::LogRecord& record) {
     }
     case RecordType::wait_ended:
       return add_end(record, payload);
+    case RecordType::child_ended: {
+      Payload members(payload);
+      std::string child = members.text("child");
+      TRY(members.complete(record));
+      children.insert_or_assign(std::move(child), payload);
+      return {};
+    }
     case RecordType::signal_received: {
       TRY(ReceivedSignal signal, ReceivedSignal::read(record));
       known[signal.id()] = signal.json;
@@ -125,17 +170,26 @@ Result<void> RecordedWaits::add(const base::LogRecord& record) {
 
 Result<void> RecordedWaits::add_end(const base::LogRecord& record, const Json& payload) {
   Payload members(payload);
-  Json& outcome = ended[members.text("key")];
+  const std::string key = members.text("key");
+  const bool timed_out = members.boolean("timed_out");
+  const bool by_signal = payload.find("signal_id") != nullptr;
+  const std::string signal_id = by_signal ? members.text("signal_id") : "";
   TRY(members.complete(record));
-  if (payload.find("signal_id") == nullptr) return {};
-  const std::string id = members.text("signal_id");
-  const auto signal = std::ranges::find(untaken, id, &ReceivedSignal::id);
-  if (signal == untaken.end()) {
+  const auto start = std::ranges::find(started, key, &WaitStart::key);
+  const auto signal = std::ranges::find(untaken, signal_id, &ReceivedSignal::id);
+  if (start == started.end() || (by_signal && signal == untaken.end())) {
     return fail(ErrorCode::corrupt,
-                fmt::format("position {}: a wait ended with signal '{}', which nobody sent", record.position, id));
+                fmt::format("position {}: the end of a wait '{}' that has not begun, or with a signal "
+                            "that nobody sent",
+                            record.position, key));
   }
-  outcome = std::move(signal->json);
-  untaken.erase(signal);
+  Json& outcome = ended[key];
+  if (by_signal) {
+    outcome = std::move(signal->json);
+    untaken.erase(signal);
+  } else if (start->kind == WaitKind::children && !timed_out) {
+    outcome = results_of(*start, children);
+  }
   return {};
 }
 

@@ -25,12 +25,22 @@ namespace symphainy::runtime {
 struct WaitStart {
   std::string key;  ///< "timer#1", "signal:approved#2"
   WaitKind kind = WaitKind::timer;
-  std::string name;            ///< of the signal; empty for a timer
-  std::size_t observed = 0;    ///< answers that the context had given when it began
-  std::optional<Due> due;      ///< when it is over anyhow
-  std::optional<Due> wake;     ///< when its execution goes on at the latest: then, or at its deadline
-  std::uint64_t position = 0;  ///< of its record; 0: not recorded yet
+  std::string name;                        ///< of the signal; empty for a timer
+  std::size_t observed = 0;                ///< answers that the context had given when it began
+  std::optional<Due> due;                  ///< when it is over anyhow
+  std::optional<Due> wake;                 ///< when its execution goes on at the latest: then, or at its deadline
+  std::uint64_t position = 0;              ///< of its record; 0: not recorded yet
+  std::vector<std::string> children = {};  ///< that it waits for
 };
+
+/// The children that have ended, by execution id: {"child", "error"?, "status", "value"?}.
+using EndedChildren = std::map<std::string, Json>;
+
+/// Whether all of its children are there.
+[[nodiscard]] bool has_all(const WaitStart& wait, const EndedChildren& ended);
+[[nodiscard]] std::set<std::string> missing(const WaitStart& wait, const EndedChildren& ended);
+/// What a wait for children came to: an array in their order.
+[[nodiscard]] Json results_of(const WaitStart& wait, const EndedChildren& ended);
 
 /// What somebody sent, as its record tells it.
 struct ReceivedSignal {
@@ -48,6 +58,7 @@ struct RecordedWaits {
   std::map<std::string, Json> ended;   ///< by key, what it came to: null when its time came
   std::deque<ReceivedSignal> untaken;  ///< signals that no wait has ended with yet, in the order of their coming
   std::map<std::string, Json> known;   ///< every signal by its id, as above
+  EndedChildren children;
 
   /// The one that has begun and not ended.
   [[nodiscard]] const WaitStart* open() const;
@@ -58,9 +69,15 @@ struct RecordedWaits {
   [[nodiscard]] Result<void> add_end(const base::LogRecord& record, const Json& payload);
 };
 
+/// What has come for an execution, and no wait has taken.
+struct Received {
+  std::deque<ReceivedSignal> signals;
+  EndedChildren children;
+};
+
 [[nodiscard]] std::string wait_begun_payload(const WaitStart& wait);
-/// `signal_id`: of the signal that it ended with; empty: its time came.
-[[nodiscard]] std::string wait_ended_payload(const std::string& key, const std::string& signal_id);
+/// `signal_id`: of the signal that it ended with, if any. `timed_out`: its time came, and was not what it waited for.
+[[nodiscard]] std::string wait_ended_payload(const std::string& key, const std::string& signal_id, bool timed_out);
 
 /// The waits as one attempt asks for them.
 class WaitJournal {

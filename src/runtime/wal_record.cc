@@ -46,6 +46,7 @@ constexpr std::array kDescriptions = {
     Description{RecordType::wait_begun, "WaitBegun", "execute_intent"},
     Description{RecordType::wait_ended, "WaitEnded", "execute_intent"},
     Description{RecordType::signal_received, "SignalReceived", "execute_intent"},
+    Description{RecordType::child_ended, "ChildEnded", "execute_intent"},
     Description{RecordType::events_published, "EventsPublished", ""},
 };
 

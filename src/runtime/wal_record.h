@@ -51,11 +51,13 @@ enum class RecordType : std::uint16_t {
   compensation_stuck = 41,     ///< {"duration_us", "error"}: until it is resumed
   execution_compensated = 42,  ///< {"duration_us", "error"}
 
-  /// {"due_by"?, "due_us"?, "key", "kind", "name", "observed", "wake_by"?, "wake_us"?}: when the wait is over anyhow,
-  /// and when the execution goes on at the latest: then, or at its deadline
+  /// {"children"?, "due_by"?, "due_us"?, "key", "kind", "name", "observed", "wake_by"?, "wake_us"?}: when the wait is
+  /// over anyhow, and when the execution goes on at the latest: then, or at its deadline
   wait_begun = 43,
-  wait_ended = 44,       ///< {"key", "signal_id"?}: a signal came, or its time
+  wait_ended = 44,       ///< {"key", "signal_id"?, "timed_out"}
   signal_received = 45,  ///< {"actor", "name", "reason", "received_us", "signal_id", "value"}
+  child_ended =
+      46,  ///< {"child", "error"?, "status", "value"?}: a record of the parent's, in the batch of the child's end
 };
 
 /// "IntentAccepted"; empty for a type this release does not know.

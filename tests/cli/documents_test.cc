@@ -130,7 +130,7 @@ class Documents : public ProgramTest {
         {R"(\bexecution (cancel|terminate|resume) (ID|EXECUTION)\b)", "execution $1 PARKED"},
         // Only a program with handlers of its own has executions that take signals.
         {R"(\bsymphainy execution signal (ID|EXECUTION)\b)", "symphainy_approvals execution signal WAITING"},
-        {R"(\bexecution (show|why) ID\b)", "execution $1 " + execution_},
+        {R"(\bexecution (show|why|replay) ID\b)", "execution $1 " + execution_},
         {R"(\breference show ID\b)", "reference show " + reference_},
         {R"(\bwhy ID\b)", "why " + execution_},
         {R"(\bEXECUTION\b)", execution_},

@@ -12,6 +12,7 @@
 #include "symphainy/runtime.h"
 
 #include "public_works/adapters/filesystem/posix_file_system.h"
+#include "public_works/adapters/sqlite/sqlite_schema.h"
 #include "retained_store.h"
 
 namespace symphainy::tests {
@@ -177,7 +178,7 @@ TEST_F(Retention, ProjectionsThatCannotBeRebuiltAreNotDropped) {
     EXPECT_THAT(ended.err, HasSubstr("docs/guides/retention.md"));
   }
   EXPECT_EQ(files_of("data").at("state.db"), before.at("state.db"));
-  run_sql("data/state.db", "PRAGMA user_version=3");
+  run_sql("data/state.db", "PRAGMA user_version=" + std::to_string(public_works::kSchemaVersion));
   EXPECT_EQ(executions(), answers);
 }
 

@@ -31,6 +31,7 @@ Violations ExecutionCourse::follow(const LogRecord& record, const Json& payload)
     case RecordType::wait_begun:
     case RecordType::wait_ended:
     case RecordType::signal_received:
+    case RecordType::child_ended:
       break;
     case RecordType::step_completed:
     case RecordType::step_failed:
@@ -76,7 +77,8 @@ Violations ExecutionCourse::check_between_attempts(const LogRecord& record) cons
   const auto type = static_cast<RecordType>(record.type);
   const bool begins = type == RecordType::execution_started;
   const bool acts = type == RecordType::cancellation_requested || type == RecordType::execution_terminated;
-  if (type == RecordType::signal_received || type == RecordType::wait_ended) return {};  // that may come at any time
+  if (type == RecordType::signal_received || type == RecordType::wait_ended || type == RecordType::child_ended)
+    return {};  // that may come at any time
   switch (standing_) {
     case Standing::going_on:
     case Standing::begun_to_undo:

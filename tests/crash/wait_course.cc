@@ -38,6 +38,8 @@ Violations WaitCourse::follow(const LogRecord& record, const Json& payload) {
       return end(record, payload);
     case RecordType::signal_received:
       return receive(payload);
+    case RecordType::child_ended:
+      return {};
     case RecordType::cancellation_requested:
       was_cut_short_ |= open_.has_value();
       was_cancelled_ = true;
@@ -96,8 +98,13 @@ Violations WaitCourse::end(const LogRecord& record, const Json& payload) {
     return broken(fmt::format("what had begun and was not over is {}, and not wait {}",
                               open_ ? "wait " + open_->key : "none", key));
   }
-  Violations found =
-      payload.find("signal_id") == nullptr ? end_by_time(record) : end_by_signal(text(payload, "signal_id"));
+  const Json* timed_out = payload.find("timed_out");
+  const bool by_children = open_->kind == "children" && timed_out != nullptr && timed_out->as_bool() == false;
+  Violations found;
+  if (!by_children) {
+    const bool by_time = payload.find("signal_id") == nullptr;
+    found = by_time ? end_by_time(record) : end_by_signal(text(payload, "signal_id"));
+  }
   just_ended_ = true;
   is_waiting_ = false;
   open_.reset();

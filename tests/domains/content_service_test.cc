@@ -731,6 +731,7 @@ class AbandonedContext final : public ExecutionContext {
     int& pieces_read;
   };
   Task<Result<Json>> run_step(std::string, Json, StepFunction, StepOptions) override { co_return unexpected_call(); }
+  Task<Result<Json>> run_spawn(std::string, ChildIntent) override { co_return unexpected_call(); }
   Task<Result<Json>> run_wait(WaitRequest) override { co_return unexpected_call(); }
   static std::unexpected<Error> unexpected_call() {
     ADD_FAILURE() << "added something to an execution that was given up";

@@ -268,6 +268,9 @@ TEST_F(SqlQueryTest, NoHostileStatementShowsAnotherTenant) {
                                 "SELECT * FROM cursors",
                                 "SELECT count(*) FROM cursors",
                                 "SELECT * FROM meta",
+                                "SELECT * FROM recent_keys",
+                                "SELECT keys FROM main.sealed_keys",
+                                "SELECT count(*) FROM key_filters",
                                 "WITH executions AS (SELECT * FROM main.executions) SELECT * FROM executions",
                                 "WITH cursors AS (SELECT * FROM main.cursors) SELECT * FROM cursors",
                                 "WITH executions AS (SELECT * FROM cursors) SELECT * FROM executions",
@@ -398,8 +401,9 @@ TEST_F(SqlQueryTest, AValueTooLargeIsRefused) {
 
 TEST_F(SqlQueryTest, TheOperatorReadsEveryTableAndWritesNone) {
   const TenantScope every = TenantScope::every_tenant();
-  for (const std::string table : {"executions", "sessions", "state", "data_references", "provenance", "events",
-                                  "streams", "registrations", "cursors", "meta", "sqlite_schema"}) {
+  for (const std::string table :
+       {"executions", "sessions", "state", "data_references", "provenance", "events", "streams", "registrations",
+        "cursors", "meta", "sqlite_schema", "recent_keys", "sealed_keys", "key_filters"}) {
     EXPECT_TRUE(store_->query(every, "SELECT * FROM " + table, 10, 5000)) << table;
   }
   EXPECT_EQ(shown(store_->query(every, "SELECT count(*) FROM executions", 1, 5000).value()), "20 ");

@@ -92,7 +92,10 @@ Task<Result<HandlerResult>> wait_for_all(ExecutionContext* context) {
     co_return std::unexpected(slept.error());
   auto came = co_await context->wait_signal("come", std::chrono::hours(1));
   if (!came) co_return std::unexpected(came.error());
-  co_return HandlerResult{(**came).value};
+  const ChildIntent child{.intent_type = "echo", .parameters = Json::object({{"awkward", awkward()}})};
+  auto ended = co_await context->execute("child", child);
+  if (!ended) co_return std::unexpected(ended.error());
+  co_return HandlerResult{ended->value};
 }
 
 Intent rich_intent(const std::string& known) {
@@ -179,6 +182,10 @@ void wait_and_signal(Runtime& node, Intent intent) {
   support.signals = {{"come", Json::object()}};
   const IntentHandler handler = [](const Intent&, ExecutionContext& context) { return wait_for_all(&context); };
   ASSERT_TRUE(node.register_intent(std::move(support), "things", "wait", handler));
+  const IntentHandler echo = [](const Intent& given, ExecutionContext&) -> Task<Result<HandlerResult>> {
+    co_return HandlerResult{given.parameters};
+  };
+  ASSERT_TRUE(node.register_intent({.intent_type = "echo"}, "things", "echo", echo));
   intent.intent_type = "wait";
   intent.intent_id = base::fresh_uuid_v7().text();
   intent.idempotency_key.reset();

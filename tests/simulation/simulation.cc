@@ -8,6 +8,7 @@
 #include "base/try.h"
 #include "crash/course_counts.h"
 #include "crash/whole_log.h"
+#include "simulation/replayed_executions.h"
 #include "simulation/simulated_node.h"
 #include "simulation/workload.h"
 
@@ -272,6 +273,7 @@ class World {
     evidence.ends_seen = ends_seen_;
     evidence.wall_clock_is_set = true;
     report(tests::check_history(evidence));
+    report(replay_every_execution(*log->get(), workload_, report_.counts));
     // What a head speaks of was synced before: it never goes back.
     const auto head = public_works::read_durable_head(files_, kWal);
     if (head) ends_seen_.push_back({head->newest.position, head->newest.store_hash.hex()});
@@ -334,6 +336,7 @@ class World {
     evidence.wall_clock_is_set = true;
     evidence.faults_stopped = true;
     report(tests::check_history(evidence));
+    report(replay_every_execution(*log->get(), workload_, report_.counts));
     count_executions(*log->get());
   }
 

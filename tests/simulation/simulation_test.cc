@@ -27,6 +27,8 @@ TEST(Simulation, TwoHundredSeedsKeepEveryInvariantAndMeetEveryFault) {
         "publisher_down", "retention_error", "stalled", "state_store_busy", "sync_error", "write_error"}) {
     EXPECT_GE(counts[fault], 5U) << fault;
   }
+  EXPECT_GT(counts["replayed_same"], kSeeds * 20);
+  EXPECT_GT(counts["replayed_history_ended"], kSeeds);
   EXPECT_GE(counts["resumed"], 20U) << "executions that an earlier process left";
   for (const char* done : {"retried", "resumed", "cancelled", "terminated", "parked"}) {
     EXPECT_GE(counts[std::string("executions_") + done], kSeeds / 2) << done;

@@ -47,6 +47,10 @@ std::uint64_t fails_in_eight(const std::string& intent_type, const std::string& 
   return intent_type == "flaky" || step == "charge" ? 4 : 0;
 }
 
+bool has_steps(const Intent& intent) {
+  return kSagas.contains(intent.intent_type) || kSteppingTypes.contains(intent.intent_type);
+}
+
 Outcome outcome_of(const Error& error) {
   const bool open = error.code == ErrorCode::unknown || error.code == ErrorCode::stopped;
   return open ? Outcome::unknown : Outcome::refused;
@@ -202,11 +206,27 @@ std::set<std::string> Workload::noting_types() {
 }
 
 Result<bool> Workload::register_handlers(Runtime& runtime, bool every) {
-  const Json schema = Json::parse(R"({"type": "object", "properties": {"key": {"type": "string"}}})").value();
   std::set<std::string> types = noting_types();
   types.insert("note");
   const bool lacks_one = !every && simulator_.one_in(6);
   if (lacks_one) types.erase(std::next(types.begin(), static_cast<std::ptrdiff_t>(simulator_.below(types.size()))));
+  const IntentHandler handler = [this](const Intent& intent, ExecutionContext& context) {
+    return handle(intent, context);
+  };
+  TRY(register_types(runtime, types, handler));
+  return !lacks_one;
+}
+
+Result<void> Workload::register_replayed_handlers(Runtime& runtime) {
+  std::set<std::string> types = noting_types();
+  types.insert("note");
+  return register_types(runtime, types,
+                        [this](const Intent& intent, ExecutionContext& context) { return replay(intent, context); });
+}
+
+Result<void> Workload::register_types(Runtime& runtime, const std::set<std::string>& types,
+                                      const IntentHandler& handler) {
+  const Json schema = Json::parse(R"({"type": "object", "properties": {"key": {"type": "string"}}})").value();
   for (const std::string& type : types) {
     IntentSupport support{type, schema, 1, type == "note" ? Effects::context_only : Effects::external};
     if (type == "flaky") support.retry = {.max_tries = 3, .first_delay_us = 10'000, .max_delay_us = 60'000};
@@ -219,11 +239,9 @@ Result<bool> Workload::register_handlers(Runtime& runtime, bool every) {
       support.retry = {.max_tries = 2, .first_delay_us = 5'000, .non_retryable = {"no_luck"}};
       support.out_of_attempts = OutOfAttempts::park;
     }
-    TRY(runtime.register_intent(
-        std::move(support), "simulation", type,
-        [this](const Intent& intent, ExecutionContext& context) { return handle(intent, context); }));
+    TRY(runtime.register_intent(std::move(support), "simulation", type, handler));
   }
-  return !lacks_one;
+  return {};
 }
 
 Task<Result<HandlerResult>> Workload::handle(const Intent& intent, ExecutionContext& context) {
@@ -234,9 +252,8 @@ Task<Result<HandlerResult>> Workload::handle(const Intent& intent, ExecutionCont
     const auto duration = static_cast<std::int64_t>(simulator_.below(simulator_.one_in(3) ? kVerySlowUs : kSlowUs));
     co_await Sleep{handlers_, simulator_.clock().steady_us() + duration};
   }
-  const bool is_saga = kSagas.contains(intent.intent_type);
-  if (is_saga || kSteppingTypes.contains(intent.intent_type)) {
-    auto taken = is_saga ? co_await take_saga(intent, context) : co_await take_steps(intent, context);
+  if (has_steps(intent)) {
+    auto taken = co_await take_all_steps(intent, context);
     operators_.hear_of(intent.tenant_id, context.execution_id());
     if (!taken) co_return std::unexpected(taken.error());
   }
@@ -247,6 +264,20 @@ Task<Result<HandlerResult>> Workload::handle(const Intent& intent, ExecutionCont
   auto value = act(intent, context);
   if (!value) co_return std::unexpected(value.error());
   co_return HandlerResult{*std::move(value)};
+}
+
+Task<Result<HandlerResult>> Workload::replay(const Intent& intent, ExecutionContext& context) {
+  if (has_steps(intent)) {
+    auto taken = co_await take_all_steps(intent, context);
+    if (!taken) co_return std::unexpected(taken.error());
+  }
+  auto value = act(intent, context);
+  if (!value) co_return std::unexpected(value.error());
+  co_return HandlerResult{*std::move(value)};
+}
+
+Task<Result<Json>> Workload::take_all_steps(const Intent& intent, ExecutionContext& context) {
+  return kSagas.contains(intent.intent_type) ? take_saga(intent, context) : take_steps(intent, context);
 }
 
 void Workload::note(const ExecutionContext& context, std::string step) {

@@ -28,6 +28,8 @@ class Workload {
 
   /// Not `every` one: now and then a process lacks one. Whether it has them all.
   [[nodiscard]] Result<bool> register_handlers(Runtime& runtime, bool every);
+  /// All of them, to be replayed: they do nothing but what their context answers. They keep nothing of the runtime.
+  [[nodiscard]] Result<void> register_replayed_handlers(Runtime& runtime);
   /// Clients go on with this runtime, from time to time, until they have nothing left to ask.
   void go_on(Runtime& runtime);
   /// The runtime is gone: nothing that it still says counts, and what was under way is unknown.
@@ -77,7 +79,11 @@ class Workload {
   void heard(Client& client, std::uint64_t generation, Result<ExecutionResult> result);
   [[nodiscard]] tests::ClientOperation operation(const Client& client) const;
   void come_back_later(Client& client);
+  [[nodiscard]] Result<void> register_types(Runtime& runtime, const std::set<std::string>& types,
+                                            const IntentHandler& handler);
   [[nodiscard]] Task<Result<HandlerResult>> handle(const Intent& intent, ExecutionContext& context);
+  [[nodiscard]] Task<Result<HandlerResult>> replay(const Intent& intent, ExecutionContext& context);
+  [[nodiscard]] Task<Result<Json>> take_all_steps(const Intent& intent, ExecutionContext& context);
   void note(const ExecutionContext& context, std::string step = "");
   [[nodiscard]] Task<Result<Json>> take_steps(const Intent& intent, ExecutionContext& context);
   [[nodiscard]] Task<Result<Json>> take_saga(const Intent& intent, ExecutionContext& context);

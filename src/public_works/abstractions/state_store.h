@@ -57,14 +57,16 @@ struct ExecutionRow {
   std::uint32_t references = 0;
   std::string error_code;  ///< empty: none
   std::string error_message;
+  std::string parent;         ///< the execution that spawned it; empty: none did
+  std::string waits_for;      ///< while it waits: the key of its wait, "signal:approved#1"
   std::int64_t wake_us = 0;   ///< while it waits: when it goes on at the latest, UTC; 0: when something else happens
   bool wake_by_wall = false;  ///< that is a time of day: it moves with the wall clock
 
   friend bool operator==(const ExecutionRow&, const ExecutionRow&) = default;
 };
 
-inline constexpr std::array<std::string_view, 5> kLiveStatuses{"running", "waiting", "parked", "compensating",
-                                                               "compensation_stuck"};
+inline constexpr std::array<std::string_view, 6> kLiveStatuses{"pending", "running",      "waiting",
+                                                               "parked",  "compensating", "compensation_stuck"};
 
 struct SessionRow {
   std::string tenant;

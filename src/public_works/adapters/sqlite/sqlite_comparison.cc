@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <set>
 #include <sqlite3.h>
 
 #include "base/try.h"
@@ -17,17 +18,22 @@ constexpr const char* kSchemaTable = "sqlite_schema";
 constexpr const char* kSchemaRows =
     "(SELECT type, name, sql FROM {}.sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\')";
 
+constexpr const char* kWhole = "{}.\"{}\"";
+constexpr const char* kBeginning = "substr({}.\"{}\", 1, 32)";
+
 struct ComparedTable {
   std::string name;
   std::string live;     // what stands behind FROM
   std::string rebuilt;  // the same
   std::vector<std::string> keys;
   std::vector<std::string> others;
+  std::set<std::string> blobs = {};  // of `others`: compared as a whole, told by their beginning
 
   [[nodiscard]] std::string columns_of(std::string_view alias) const {
     std::vector<std::string> columns;
     for (const auto* list : {&keys, &others}) {
-      for (const std::string& column : *list) columns.push_back(fmt::format("{}.\"{}\"", alias, column));
+      for (const std::string& column : *list)
+        columns.push_back(fmt::format(fmt::runtime(blobs.contains(column) ? kBeginning : kWhole), alias, column));
     }
     return fmt::format("{}", fmt::join(columns, ", "));
   }
@@ -64,13 +70,15 @@ Result<std::uint64_t> count_rows(SqliteDatabase& database, const std::string& so
 
 // The names come from our own schema: they need no quoting.
 Result<ComparedTable> describe(SqliteDatabase& database, const std::string& name) {
-  ComparedTable table{name, "main." + name, "rebuilt." + name, {}, {}};
+  ComparedTable table{name, "main." + name, "rebuilt." + name, {}, {}, {}};
   TRY(SqliteStatement columns,
-      database.prepare(fmt::format("SELECT name, pk FROM pragma_table_info('{}', 'rebuilt') ORDER BY pk, cid", name)));
+      database.prepare(
+          fmt::format("SELECT name, pk, type FROM pragma_table_info('{}', 'rebuilt') ORDER BY pk, cid", name)));
   while (true) {
     TRY(const bool more, columns.step());
     if (!more) return table;
     (columns.integer(1) > 0 ? table.keys : table.others).emplace_back(columns.text(0));
+    if (columns.text(2) == "BLOB") table.blobs.emplace(columns.text(0));
   }
 }
 
@@ -94,7 +102,7 @@ class Comparison {
   Result<ProjectionComparison> run() {
     const std::string live = fmt::format(kSchemaRows, "main");
     const std::string rebuilt = fmt::format(kSchemaRows, "rebuilt");
-    TRY(compare({kSchemaTable, live, rebuilt, {"type", "name"}, {"sql"}}));
+    TRY(compare({kSchemaTable, live, rebuilt, {"type", "name"}, {"sql"}, {}}));
     TRY(const auto names, table_names(database_));
     for (const auto& [name, same_definition] : names) {
       if (!same_definition) continue;  // told as a difference of the schema
@@ -118,11 +126,17 @@ class Comparison {
 
   // How many rows only the live table has, as far as was looked.
   Result<std::uint64_t> look_from_live(const ComparedTable& table, TableComparison& counts) {
+    // A table may be all key: then nothing but a row's absence differs.
+    std::vector<std::string> columns{table.columns_of("l"), table.columns_of("r")};
+    std::vector<std::string> differs{fmt::format("r.\"{}\" IS NULL", table.keys.front())};
+    for (const std::string& inequality : table.inequalities()) {
+      columns.push_back(inequality);
+      differs.push_back(inequality);
+    }
     TRY(SqliteStatement rows,
-        database_.prepare(fmt::format(
-            "SELECT {0}, {1}, {2} FROM {3} l LEFT JOIN {4} r ON {5} WHERE r.\"{6}\" IS NULL OR {7} LIMIT {8}",
-            table.columns_of("l"), table.columns_of("r"), fmt::join(table.inequalities(), ", "), table.live,
-            table.rebuilt, table.same_key(), table.keys.front(), fmt::join(table.inequalities(), " OR "), room())));
+        database_.prepare(fmt::format("SELECT {} FROM {} l LEFT JOIN {} r ON {} WHERE {} LIMIT {}",
+                                      fmt::join(columns, ", "), table.live, table.rebuilt, table.same_key(),
+                                      fmt::join(differs, " OR "), room())));
     const int width = static_cast<int>(table.keys.size() + table.others.size());
     std::uint64_t only_live = 0;
     while (true) {

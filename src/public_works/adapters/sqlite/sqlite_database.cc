@@ -104,6 +104,14 @@ void SqliteStatement::bind(int parameter, std::string_view value) noexcept {
   }
 }
 
+void SqliteStatement::bind_blob(int parameter, std::string_view bytes) noexcept {
+  const char* data = bytes.empty() ? "" : bytes.data();
+  if (const int code = sqlite3_bind_blob64(statement_, parameter, data, bytes.size(), SQLITE_STATIC);
+      code != SQLITE_OK) {
+    bind_code_ = code;
+  }
+}
+
 void SqliteStatement::bind_null(int parameter) noexcept {
   if (const int code = sqlite3_bind_null(statement_, parameter); code != SQLITE_OK) {
     bind_code_ = code;
@@ -138,8 +146,26 @@ std::string_view SqliteStatement::text(int column) const noexcept {
   return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
 }
 
+std::string_view SqliteStatement::blob(int column) const noexcept {
+  const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+  if (data == nullptr) return {};
+  return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
 Json SqliteStatement::json(int column) const {
   return sqlite_value(statement_, column);
+}
+
+Result<ReadTransaction> ReadTransaction::begin(SqliteDatabase& database) {
+  TRY(SqliteStatement statement, database.prepare("BEGIN"));
+  TRY(statement.step());
+  return ReadTransaction(database);
+}
+
+ReadTransaction::~ReadTransaction() {
+  if (database_ == nullptr) return;
+  // Ends even where a statement has failed: there is nothing to lose.
+  if (auto statement = database_->prepare("COMMIT")) static_cast<void>(statement->step());
 }
 
 SqliteDatabase::SqliteDatabase(std::string path, sqlite3* connection) noexcept

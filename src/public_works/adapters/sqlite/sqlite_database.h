@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "symphainy/error.h"
 #include "symphainy/json.h"
@@ -17,6 +18,8 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 namespace symphainy::public_works {
+
+class SqliteDatabase;
 
 enum class SqliteMode { read_write, read_only };
 
@@ -43,6 +46,7 @@ class SqliteStatement {
   void bind(int parameter, std::uint64_t value) noexcept { bind(parameter, static_cast<std::int64_t>(value)); }
   void bind(int parameter, std::uint32_t value) noexcept { bind(parameter, static_cast<std::int64_t>(value)); }
   void bind(int parameter, std::string_view value) noexcept;
+  void bind_blob(int parameter, std::string_view bytes) noexcept;
   void bind_null(int parameter) noexcept;
 
   /// True: a row can be read. False: the statement has ended. Reports a failed bind() as well.
@@ -57,6 +61,8 @@ class SqliteStatement {
   }
   /// Empty for NULL. Valid until the next step().
   [[nodiscard]] std::string_view text(int column) const noexcept;
+  /// The same for bytes.
+  [[nodiscard]] std::string_view blob(int column) const noexcept;
   [[nodiscard]] Json json(int column) const;
 
  private:
@@ -64,6 +70,19 @@ class SqliteStatement {
   sqlite3_stmt* statement_;
   const std::string* path_;
   int bind_code_ = 0;
+};
+
+/// What is read while it lives is of one moment. Begun on a connection that has none; ends as it goes.
+class ReadTransaction {
+ public:
+  [[nodiscard]] static Result<ReadTransaction> begin(SqliteDatabase& database);
+  ReadTransaction(ReadTransaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
+  ReadTransaction& operator=(ReadTransaction&&) = delete;
+  ~ReadTransaction();
+
+ private:
+  explicit ReadTransaction(SqliteDatabase& database) noexcept : database_(&database) {}
+  SqliteDatabase* database_;
 };
 
 class SqliteDatabase {

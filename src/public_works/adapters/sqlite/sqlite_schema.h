@@ -4,15 +4,17 @@
 //
 // Rows are appended in log order, and an index on (a, b) ends with the row's key, so that "newest of a tenant" needs no
 // column of its own. Each index costs about 1 us for each row of the fold: one is added for a question, never on
-// suspicion. A change here raises kSchemaVersion: state.db is then dropped and built again from the log. So does a
-// record type, record version or feature level that the fold learns: an older release then folds anew, and refuses it.
+// suspicion. Ids that begin with their time are written at an index's end; keys in no order, which intents bring along,
+// stand in recent_keys and sealed_keys instead (sqlite_key_generations.h). A change here raises kSchemaVersion:
+// state.db is then dropped and built again from the log. So does a record type, record version or feature level that
+// the fold learns: an older release then folds anew, and refuses it.
 #pragma once
 
 #include <string_view>
 
 namespace symphainy::public_works {
 
-inline constexpr int kSchemaVersion = 4;
+inline constexpr int kSchemaVersion = 5;
 
 inline constexpr std::string_view kSchema = R"sql(
 CREATE TABLE meta (
@@ -44,15 +46,34 @@ CREATE TABLE executions (
   error_code TEXT,
   error_message TEXT,
   wake_us INTEGER,
-  wake_by_wall INTEGER
+  wake_by_wall INTEGER,
+  waits_for TEXT,
+  parent TEXT
 );
 CREATE UNIQUE INDEX executions_by_id ON executions (execution_id);
-CREATE INDEX executions_by_intent ON executions (tenant, intent_id);
-CREATE INDEX executions_by_key ON executions (tenant, idempotency_key)
-  WHERE idempotency_key IS NOT NULL;
 CREATE INDEX executions_by_tenant ON executions (tenant);
 CREATE INDEX executions_by_session ON executions (tenant, session);
 CREATE INDEX executions_live ON executions (tenant) WHERE ended_position IS NULL;
+
+CREATE TABLE recent_keys (
+  hash INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  PRIMARY KEY (hash, position)
+) WITHOUT ROWID;
+
+CREATE TABLE sealed_keys (
+  generation INTEGER NOT NULL,
+  first_hash INTEGER NOT NULL,
+  first_position INTEGER NOT NULL,
+  keys BLOB NOT NULL,
+  PRIMARY KEY (generation, first_hash, first_position)
+) WITHOUT ROWID;
+
+CREATE TABLE key_filters (
+  generation INTEGER PRIMARY KEY,
+  filter BLOB NOT NULL,
+  checksum INTEGER NOT NULL
+);
 
 CREATE TABLE sessions (
   tenant TEXT NOT NULL,

@@ -29,8 +29,8 @@ constexpr const char* kPutExecution =
     "INSERT INTO executions (accepted_position, tenant_seq, tenant, execution_id, intent_id,"
     " intent_type, session, solution, actor, status, attempt, accepted_us, ended_us,"
     " ended_position, batches, idempotency_key, fingerprint, artifact_count, event_count,"
-    " reference_count, error_code, error_message, wake_us, wake_by_wall)"
-    " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24)"
+    " reference_count, error_code, error_message, wake_us, wake_by_wall, waits_for, parent)"
+    " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26)"
     " ON CONFLICT (accepted_position) DO UPDATE SET status = excluded.status,"
     " attempt = excluded.attempt, ended_us = excluded.ended_us,"
     " ended_position = excluded.ended_position, batches = excluded.batches,"
@@ -38,7 +38,7 @@ constexpr const char* kPutExecution =
     " artifact_count = excluded.artifact_count, event_count = excluded.event_count,"
     " reference_count = excluded.reference_count, error_code = excluded.error_code,"
     " error_message = excluded.error_message, wake_us = excluded.wake_us,"
-    " wake_by_wall = excluded.wake_by_wall";
+    " wake_by_wall = excluded.wake_by_wall, waits_for = excluded.waits_for";
 
 void append_number(std::string& out, std::uint64_t number) {
   char digits[20];
@@ -115,6 +115,8 @@ Result<void> put_executions(SqliteDatabase& database, const std::vector<Executio
       statement.bind(23, row.wake_us);
       statement.bind(24, std::uint32_t{row.wake_by_wall});
     }
+    bind_text_or_null(statement, 25, row.waits_for);
+    bind_text_or_null(statement, 26, row.parent);
     TRY(put(statement));
   }
   return {};
@@ -323,6 +325,7 @@ Result<void> SqliteStateStore::apply(const StateChanges& changes) {
   if (!written) {
     // SQLite has rolled back by itself after some errors; this one then says that there is nothing to roll back.
     static_cast<void>(writer_->run("ROLLBACK"));
+    keys_.rolled_back();
     return written;
   }
   CRASH_POINT("fold-after-commit");
@@ -338,7 +341,9 @@ Result<void> SqliteStateStore::write_changes(const StateChanges& changes) {
   TRY(auto events, in_log_order(changes.events, applied_position_, changes.position, "an event", by_ordinal));
   keep_last(references);
   keep_last(events);
+  TRY(auto keys, newly_bound_keys(changes.executions));
   TRY(put_executions(*writer_, changes.executions));
+  TRY(keys_.add(*writer_, std::move(keys)));
   TRY(put_sessions(*writer_, changes.sessions));
   TRY(put_state(*writer_, changes.state));
   TRY(put_references(*writer_, references));

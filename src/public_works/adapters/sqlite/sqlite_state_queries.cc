@@ -2,6 +2,7 @@
 // The questions about executions, sessions, state and events. Each names the index it walks (INDEXED BY), so that no
 // change of SQLite's planner makes a tenant's listing walk through other tenants' rows.
 #include <charconv>
+#include <fmt/format.h>
 #include <limits>
 #include <string>
 #include <utility>
@@ -19,7 +20,7 @@ constexpr const char* kExecutionColumns =
     "SELECT accepted_position, tenant_seq, tenant, execution_id, intent_id, intent_type, session,"
     " solution, actor, status, attempt, accepted_us, ended_us, ended_position, batches,"
     " idempotency_key, fingerprint, artifact_count, event_count, reference_count, error_code,"
-    " error_message, wake_us, wake_by_wall FROM executions ";
+    " error_message, wake_us, wake_by_wall, waits_for, parent FROM executions ";
 
 std::vector<std::uint64_t> read_batches(std::string_view text) {
   std::vector<std::uint64_t> batches;
@@ -60,6 +61,8 @@ ExecutionRow read_execution(const SqliteStatement& row) {
   execution.error_message = row.text(21);
   execution.wake_us = row.integer(22);
   execution.wake_by_wall = row.integer(23) != 0;
+  execution.waits_for = row.text(24);
+  execution.parent = row.text(25);
   return execution;
 }
 
@@ -111,28 +114,38 @@ Result<std::optional<ExecutionRow>> SqliteStateStore::execution(const TenantScop
   return found;
 }
 
+Result<std::optional<ExecutionRow>> SqliteStateStore::execution_bound_to(KeyKind kind, const std::string& tenant,
+                                                                         const std::string& key) {
+  if (keys_.surely_unbound(kind, tenant, key)) return std::nullopt;
+  TRY(const Reader database, reader());
+  // The candidates and their rows are of one moment.
+  TRY(const ReadTransaction transaction, ReadTransaction::begin(*database));
+  TRY(const auto candidates, keys_.find(*database, kind, tenant, key));
+  if (candidates.empty()) return std::nullopt;
+  const std::string_view column = kind == KeyKind::intent ? "intent_id" : "idempotency_key";
+  TRY(SqliteStatement statement,
+      database->prepare(fmt::format("{}WHERE accepted_position = ?1 AND tenant = ?2 AND {} = ?3"
+                                    " AND status <> 'rejected'",
+                                    kExecutionColumns, column)));
+  statement.bind(2, tenant);
+  statement.bind(3, key);
+  for (const std::uint64_t position : candidates) {
+    statement.bind(1, position);
+    TRY(auto found, one_execution(statement));
+    if (found) return found;
+    statement.reset();
+  }
+  return std::nullopt;
+}
+
 Result<std::optional<ExecutionRow>> SqliteStateStore::execution_by_intent(const std::string& tenant,
                                                                           const std::string& intent_id) {
-  TRY(const Reader database, reader());
-  TRY(SqliteStatement statement,
-      database->prepare(std::string(kExecutionColumns) +
-                        "INDEXED BY executions_by_intent WHERE tenant = ?1 AND intent_id = ?2"
-                        " AND status <> 'rejected' ORDER BY accepted_position DESC LIMIT 1"));
-  statement.bind(1, tenant);
-  statement.bind(2, intent_id);
-  return one_execution(statement);
+  return execution_bound_to(KeyKind::intent, tenant, intent_id);
 }
 
 Result<std::optional<ExecutionRow>> SqliteStateStore::execution_by_key(const std::string& tenant,
                                                                        const std::string& idempotency_key) {
-  TRY(const Reader database, reader());
-  TRY(SqliteStatement statement,
-      database->prepare(std::string(kExecutionColumns) +
-                        "INDEXED BY executions_by_key WHERE tenant = ?1 AND idempotency_key = ?2"
-                        " AND status <> 'rejected' ORDER BY accepted_position DESC LIMIT 1"));
-  statement.bind(1, tenant);
-  statement.bind(2, idempotency_key);
-  return one_execution(statement);
+  return execution_bound_to(KeyKind::idempotency_key, tenant, idempotency_key);
 }
 
 Result<std::vector<ExecutionRow>> SqliteStateStore::list_executions(const ExecutionFilter& filter) {

@@ -55,8 +55,9 @@ SqliteStateStore::Reader::~Reader() {
   store_->reader_returned_.notify_one();
 }
 
-SqliteStateStore::SqliteStateStore(std::string path, std::unique_ptr<SqliteDatabase> writer)
-    : path_(std::move(path)), writer_(std::move(writer)) {
+SqliteStateStore::SqliteStateStore(std::string path, std::unique_ptr<SqliteDatabase> writer,
+                                   const KeyGenerationOptions& keys)
+    : path_(std::move(path)), keys_(keys), writer_(std::move(writer)) {
   idle_readers_.reserve(kMaxReaders);
 }
 
@@ -67,7 +68,8 @@ SqliteStateStore::~SqliteStateStore() {
 }
 
 Result<std::unique_ptr<SqliteStateStore>> SqliteStateStore::open(const std::string& path, Mode mode,
-                                                                 const std::string& origin) {
+                                                                 const std::string& origin,
+                                                                 const KeyGenerationOptions& keys) {
   std::unique_ptr<SqliteDatabase> writer;
   if (mode == Mode::read_write) {
     TRY(writer, SqliteDatabase::open(path, SqliteMode::read_write));
@@ -78,7 +80,7 @@ Result<std::unique_ptr<SqliteStateStore>> SqliteStateStore::open(const std::stri
       return fail(ErrorCode::not_found, "database " + path + " does not exist");
     }
   }
-  std::unique_ptr<SqliteStateStore> store(new SqliteStateStore(path, std::move(writer)));
+  std::unique_ptr<SqliteStateStore> store(new SqliteStateStore(path, std::move(writer), keys));
   TRY(store->prepare_schema(origin));
   return store;
 }
@@ -90,7 +92,9 @@ Result<void> SqliteStateStore::prepare_schema(const std::string& origin) {
       // One transaction: a database has all its tables or is still empty.
       TRY(writer_->run("BEGIN IMMEDIATE"));
       TRY(writer_->run(std::string(kSchema)));
-      TRY(writer_->run(fmt::format("INSERT INTO meta VALUES ('position', 0), ('epoch', 0), ('schema_version', {})",
+      TRY(
+          writer_->run(fmt::format("INSERT INTO meta VALUES ('position', 0), ('epoch', 0), ('schema_version', {}),"
+                                   " ('unsealed_keys', 0), ('key_generations', 0)",
                                    kSchemaVersion)));
       {
         TRY(SqliteStatement statement, writer_->prepare("INSERT INTO meta VALUES ('origin', ?1)"));

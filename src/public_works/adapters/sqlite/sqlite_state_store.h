@@ -19,6 +19,7 @@
 #include "public_works/abstractions/lineage_store.h"
 #include "public_works/abstractions/state_store.h"
 #include "public_works/adapters/sqlite/sql_query.h"
+#include "public_works/adapters/sqlite/sqlite_key_generations.h"
 
 namespace symphainy::public_works {
 
@@ -34,9 +35,10 @@ class SqliteStateStore : public StateStore, public LineageStore {
   /// writes.
   ///
   /// `origin` names the log that this is the fold of; a new file keeps it, and a file of another log is refused as
-  /// `conflict`, reason "another_log". Empty: any.
+  /// `conflict`, reason "another_log". Empty: any. `keys` must have the hash that the file was written with.
   [[nodiscard]] static Result<std::unique_ptr<SqliteStateStore>> open(const std::string& path, Mode mode,
-                                                                      const std::string& origin = {});
+                                                                      const std::string& origin = {},
+                                                                      const KeyGenerationOptions& keys = {});
   ~SqliteStateStore() override;
 
   [[nodiscard]] Result<std::uint64_t> position() override;
@@ -93,18 +95,22 @@ class SqliteStateStore : public StateStore, public LineageStore {
     std::unique_ptr<SqliteDatabase> database_;
   };
 
-  SqliteStateStore(std::string path, std::unique_ptr<SqliteDatabase> writer);
+  SqliteStateStore(std::string path, std::unique_ptr<SqliteDatabase> writer, const KeyGenerationOptions& keys);
   [[nodiscard]] Result<void> prepare_schema(const std::string& origin);
   [[nodiscard]] Result<void> check_origin(SqliteDatabase& database, const std::string& origin);
   [[nodiscard]] Result<Reader> reader();
   [[nodiscard]] Result<std::uint64_t> meta(const char* name);
   [[nodiscard]] Result<std::vector<ProvenanceRow>> edges(const TenantScope& scope, const char* column,
                                                          const std::string& reference_id);
+  [[nodiscard]] Result<std::optional<ExecutionRow>> execution_bound_to(KeyKind kind, const std::string& tenant,
+                                                                       const std::string& key);
+  [[nodiscard]] Result<std::vector<BoundKey>> newly_bound_keys(const std::vector<ExecutionRow>& rows);
   [[nodiscard]] Result<void> write_changes(const StateChanges& changes);
   [[nodiscard]] Result<void> checkpoint_when_due();
   [[nodiscard]] bool checkpoint_all();
 
   const std::string path_;
+  KeyGenerations keys_;
 
   // The apply thread's.
   std::unique_ptr<SqliteDatabase> writer_;  ///< absent when read-only
