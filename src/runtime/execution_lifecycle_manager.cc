@@ -25,7 +25,8 @@ bool is_waiting_status(ExecutionStatus status) noexcept {
 // Here, so that nobody needs to wait to learn how it stands.
 bool is_going_on(const Binding& binding) {
   if (!binding.tracked || binding.tracked->ended) return false;
-  return binding.tracked->asleep || (binding.tracked->running && !binding.tracked->parking);
+  return binding.tracked->asleep || binding.tracked->row.status == "pending" ||
+         (binding.tracked->running && !binding.tracked->parking);
 }
 
 }  // namespace
