@@ -20,6 +20,7 @@
 #include "public_works/abstractions/random.h"
 #include "public_works/adapters/segment_log/durable_head.h"
 #include "public_works/adapters/segment_log/log_scan.h"
+#include "public_works/adapters/segment_log/position_marks.h"
 #include "public_works/adapters/segment_log/segment_preparer.h"
 
 namespace symphainy::public_works {
@@ -73,7 +74,7 @@ class SegmentLog final : public EventLog {
   struct Segment {
     std::uint64_t first_position = 0;
     std::string path;
-    std::vector<PositionMark> marks;
+    std::shared_ptr<PositionMarks> marks = std::make_shared<PositionMarks>(std::vector<PositionMark>());
   };
 
   SegmentLog(FileSystem& files, Clock& clock, Random& random, const SegmentLogOptions& options, const HeadSlot& head);

@@ -98,8 +98,9 @@ Result<bool> SegmentLog::read_segment(const Segment& segment, std::uint64_t& nex
   const auto file = files_.open(segment.path, OpenMode::read);
   if (!file) return std::unexpected(unopened(segment, next, file.error()));
   SequentialReader reader(**file, kReadWindowBytes);
-  const auto mark = std::ranges::upper_bound(segment.marks, next, {}, &PositionMark::position);
-  std::uint64_t offset = mark == segment.marks.begin() ? kSegmentBatchesOffset : std::prev(mark)->offset;
+  const auto mark = segment.marks->before(next);
+  std::uint64_t offset = mark ? mark->offset : kSegmentBatchesOffset;
+  std::uint64_t marked = offset;
   const auto damaged = [&](const Error& error) {
     return fail(ErrorCode::corrupt, fmt::format("{}: offset {}: {}", segment.path, offset, error.message));
   };
@@ -109,6 +110,10 @@ Result<bool> SegmentLog::read_segment(const Segment& segment, std::uint64_t& nex
     const auto header = base::peek_batch(first);
     if (!header && header.error().code == ErrorCode::not_found) break;
     if (!header) return damaged(header.error());
+    if (offset - marked >= kMarkSpacing) {
+      segment.marks->add({header->first_position, offset});
+      marked = offset;
+    }
     if (header->first_position + header->count > next) {
       TRY(const std::string_view bytes, reader.at(offset, header->length));
       const auto batch = base::decode_batch(bytes);
