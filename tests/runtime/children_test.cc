@@ -173,7 +173,7 @@ TEST_F(Children, AreWaitedForWhileWhoeverStartsTheirParentAgainIsAnsweredAtOnce)
     const Heard heard = runtime_.start_execution(intent);
     pass(i * kHourUs / 4);
     ASSERT_TRUE(*heard) << i;
-    EXPECT_EQ(heard->value().value().status, ExecutionStatus::running) << i;
+    EXPECT_EQ(heard->value().value().status, ExecutionStatus::waiting) << i;
   }
   pass(kHourUs);
   const Heard heard = runtime_.start_execution(intent);
@@ -195,7 +195,7 @@ TEST_F(Children, OfAParentThatNobodyHasTakenUpYetEndForWhoeverStartsItAgain) {
   const Heard heard = reopened.start_execution(intent);
   reopened.run();
   ASSERT_TRUE(*heard);
-  EXPECT_EQ(heard->value().value().status, ExecutionStatus::running);
+  EXPECT_EQ(heard->value().value().status, ExecutionStatus::waiting);
   for (const TrackedPtr& tracked : reopened.decisions.live()) reopened.lifecycle->take_up_waiting(tracked);
   reopened.partition.advance_us(kHourUs / 2);
   reopened.run();
