@@ -130,6 +130,12 @@ void read_record(const Json& payload, const base::LogRecord& record, ExecutionRe
     case RecordType::cancellation_requested:
       if (result.status == ExecutionStatus::waiting) result.status = ExecutionStatus::running;
       break;
+    case RecordType::execution_rerun:
+      result.successor = Payload(payload).text("successor");
+      break;
+    case RecordType::history_copied:
+      result.rerun_of = Payload(payload).text("source");
+      break;
     case RecordType::execution_started:  // again, when it was parked, failed, or was being undone
       read_start(result);
       break;
@@ -196,6 +202,21 @@ Result<std::string> key_of(const base::LogRecord& record) {
   return key;
 }
 
+Result<std::vector<DrawnFrom>> drawn_from(const base::LogRecord& record) {
+  TRY(const Json payload, Json::parse(record.payload));
+  Payload members(payload);
+  std::vector<DrawnFrom> out;
+  Result<void> outcome;
+  for_each_item(members.array("drawn_from"), [&](const Json& item, std::uint32_t) {
+    Payload origin(item);
+    out.push_back({origin.number("calls"), origin.text("execution"), origin.text("seed")});
+    if (outcome) outcome = origin.complete(record);
+  });
+  TRY(std::move(outcome));
+  TRY(members.complete(record));
+  return out;
+}
+
 }  // namespace
 
 Error read_error(const Json& json) {
@@ -208,6 +229,24 @@ Error read_error(const Json& json) {
   if (error.reason == to_string(error.code)) error.reason.clear();
   if (const Json* details = json.find("details")) error.details = *details;
   return error;
+}
+
+std::vector<base::LogRecord> as_records(const std::vector<base::RecordDraft>& drafts, std::int64_t now_us,
+                                        std::uint64_t last_position) {
+  std::vector<base::LogRecord> records;
+  records.reserve(drafts.size());
+  for (const base::RecordDraft& draft : drafts) {
+    base::LogRecord record;
+    record.type = draft.type;
+    record.tenant = draft.tenant;
+    record.execution = draft.execution;
+    record.attempt = draft.attempt;
+    record.payload = draft.payload;
+    record.time_us = now_us;
+    record.position = ++last_position;
+    records.push_back(std::move(record));
+  }
+  return records;
 }
 
 Result<std::vector<base::LogRecord>> read_history(const public_works::EventLog& log,
@@ -237,6 +276,7 @@ Result<std::optional<PastExecution>> read_history_until(const public_works::Even
   auto folded = projection.take();
   if (folded.executions.empty()) return std::nullopt;
   past.row = std::move(folded.executions.front());
+  for (const auto& successor : folded.successors) public_works::add_successor(past.row, successor);
   return past;
 }
 
@@ -300,6 +340,10 @@ Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>&
       case RecordType::execution_resumed:
         keep_what_completed(answers);
         break;
+      case RecordType::history_copied: {
+        TRY(answers.drawn_from, drawn_from(record));
+        break;
+      }
       default:
         break;
     }
@@ -327,6 +371,10 @@ void keep_what_completed(RecordedAnswers& answers) {
     return outcome != answers.steps.rend() && is_void(*outcome);
   });
   std::erase_if(answers.steps, is_void);
+  forget_what_nothing_is_behind(answers);
+}
+
+void forget_what_nothing_is_behind(RecordedAnswers& answers) {
   std::size_t known = 0;
   for (const StepOutcome& step : answers.steps) known = std::max(known, step.observed);
   for (const StepStart& start : answers.started) known = std::max(known, start.observed);

@@ -94,6 +94,11 @@ class Documents : public ProgramTest {
     return runtime->execute(Intent::create("note.lose", "acme", "s", "s", {"user", "u"}))->execution_id;
   }
 
+  /// One that has failed, for an example that does it once more.
+  std::string failed() {
+    return text(execute(R"({"intent_type":"ingest_file","parameters":{"path":"lost.csv"}})"), "execution_id");
+  }
+
   void take_state() {
     RuntimeOptions options;
     options.data_directory = directory_ / "data";
@@ -115,6 +120,7 @@ class Documents : public ProgramTest {
     const std::string copy = std::to_string(copies_);
     const std::vector<std::pair<const char*, std::string>> replacements{
         {R"(\bexecution (cancel|terminate|resume) (ID|EXECUTION)\b)", "execution $1 PARKED"},
+        {R"(\bexecution (retry|rerun) (ID|EXECUTION)\b)", "execution $1 FAILED"},
         {R"(\bexecution (show|why|replay) ID\b)", "execution $1 " + execution_},
         {R"(\breference show ID\b)", "reference show " + reference_},
         {R"(\bwhy ID\b)", "why " + execution_},
@@ -135,8 +141,11 @@ class Documents : public ProgramTest {
         {R"(/mnt/fast/|/etc/bash_completion\.d/|/secure/place/)", "./new-"}};
     for (const auto& [pattern, replacement] : replacements)
       line = std::regex_replace(line, std::regex(pattern), replacement);
-    const std::size_t acted_on = line.find(" PARKED ");
-    return acted_on == std::string::npos ? line : line.replace(acted_on + 1, 6, parked());
+    if (const auto acted_on = line.find(" PARKED "); acted_on != std::string::npos)
+      line.replace(acted_on + 1, 6, parked());
+    if (const auto acted_on = line.find(" FAILED "); acted_on != std::string::npos)
+      line.replace(acted_on + 1, 6, failed());
+    return line;
   }
 
   void expect_to_run(const std::string& line, const std::string& from) {

@@ -60,6 +60,9 @@ Violations ExecutionCourse::follow(const LogRecord& record, const Json& payload)
       if (standing_ == Standing::parked) standing_ = Standing::released;
       was_cancelled_ = true;
       break;
+    case RecordType::wait_begun:
+      failed_last_.reset();
+      break;
     default:
       add(follow_end(record));
       break;
@@ -115,7 +118,12 @@ Violations ExecutionCourse::follow_step(const LogRecord& record, const Json& pay
     }
   }
   known.push_back({record.attempt, record.position, completed});
+  failed_last_ = completed ? std::nullopt : std::optional(key);
   return broken;
+}
+
+std::optional<std::string> ExecutionCourse::failed_last() const {
+  return failed_last_;
 }
 
 bool ExecutionCourse::may_run_again(const StepFact& recorded, std::uint32_t attempt) const {
