@@ -207,6 +207,7 @@ void Reading::read_rerun(ExecutionFact& execution, const LogRecord& record, cons
   if (row.ended_position == 0) broken("I14", place(record) + ": it had not ended");
   if (!row.successor.empty()) broken("I14", fmt::format("{}: {} succeeded it before", place(record), row.successor));
   row.successor = text(payload, "successor");
+  execution.rerun_position = record.position;
   const auto successor = facts.executions.find(row.successor);
   if (successor == facts.executions.end() || successor->second.row.rerun_of != row.execution_id) {
     return broken("I2", fmt::format("{}: {} does not do it once more", place(record), row.successor));
