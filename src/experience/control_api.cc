@@ -99,7 +99,7 @@ HttpAnswer ControlApi::problem_of(const Error& error) const {
 
 HttpAnswer ControlApi::answer_of(const Result<ExecutionResult>& outcome) const {
   if (!outcome) return problem_of(outcome.error());
-  const bool goes_on = outcome->status == ExecutionStatus::running;
+  const bool goes_on = outcome->status == ExecutionStatus::running || outcome->status == ExecutionStatus::waiting;
   HttpAnswer answer{goes_on ? 202U : 200U, std::string(kJsonType), outcome->to_json().dump() + "\n", {}};
   answer.headers.emplace_back(kPositionHeader, std::to_string(outcome->position));
   if (outcome->error) answer.headers.emplace_back(kErrorCodeHeader, to_string(outcome->error->code));

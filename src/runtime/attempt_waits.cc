@@ -64,7 +64,7 @@ Task<Result<Json>> AttemptSteps::wait_here(Wait wait, std::vector<base::RecordDr
     drafts.push_back(ended(*open_, "", false));
     co_return co_await end_with(results_of(*open_, children_), std::move(drafts));
   }
-  if (open_->due && place_.due_clock.is_reached(*open_->due)) {
+  if (open_->due && (place_.due_clock.is_reached(*open_->due) || PLANTED_BUG("end-wait-early"))) {
     drafts.push_back(ended(*open_, "", open_->kind != WaitKind::timer));
     co_return co_await end_with(Json(), std::move(drafts));
   }
@@ -95,8 +95,8 @@ std::optional<ReceivedSignal> AttemptSteps::take_signal(const WaitStart& wait) {
   if (wait.kind != WaitKind::signal) return std::nullopt;
   const auto found = std::ranges::find(inbox_, wait.name, &ReceivedSignal::name);
   if (found == inbox_.end()) return std::nullopt;
-  ReceivedSignal signal = std::move(*found);
-  inbox_.erase(found);
+  ReceivedSignal signal = *found;
+  if (!PLANTED_BUG("take-signal-twice")) inbox_.erase(found);
   return signal;
 }
 

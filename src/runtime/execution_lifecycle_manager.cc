@@ -24,7 +24,8 @@ bool is_waiting_status(ExecutionStatus status) noexcept {
 
 // Here, so that nobody needs to wait to learn how it stands.
 bool is_going_on(const Binding& binding) {
-  return binding.tracked && binding.tracked->running && !binding.tracked->parking && !binding.tracked->ended;
+  if (!binding.tracked || binding.tracked->ended) return false;
+  return binding.tracked->asleep || (binding.tracked->running && !binding.tracked->parking);
 }
 
 }  // namespace
@@ -66,7 +67,7 @@ Task<void> ExecutionLifecycleManager::start(Intent intent, Answer answer) {
   if (acceptance->refusal) co_return answer(co_await reject(intent.to_json(), *acceptance->refusal));
   if (auto& first = acceptance->seen_before) {
     if (is_going_on(*first)) {
-      co_return co_await answer_when_durable(first->row.accepted_position, result_so_far(first->row), answer);
+      co_return co_await answer_when_durable(first->row.accepted_position, as_it_is(*first->tracked), answer);
     }
     co_return answer(co_await first_result(*std::move(first)));
   }

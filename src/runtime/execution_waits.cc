@@ -180,7 +180,8 @@ Task<void> ExecutionLifecycleManager::signal(TrackedPtr tracked, ExecutionComman
   if (!recorded) co_return answer(std::unexpected(recorded.error()));
   const auto is_known = is_received(*history, recorded->waits, *command.signal);
   if (!is_known) co_return answer(std::unexpected(is_known.error()));
-  if (*is_known) co_return answer(as_it_is(*tracked));
+  if (*is_known && !command.wait_for_end) co_return answer(as_it_is(*tracked));
+  if (*is_known) co_return answer(co_await first_result({tracked, tracked->row, "", std::nullopt}));
 
   if (command.signal->signal_id.empty()) {
     command.signal->signal_id = base::make_uuid_v7(parts_.clock.wall_us(), random_bytes(16)).text();
@@ -196,6 +197,7 @@ Task<void> ExecutionLifecycleManager::signal(TrackedPtr tracked, ExecutionComman
   }
   const auto position = hand_signal_over(*tracked, *command.signal, std::move(drafts));
   if (!position) co_return answer(std::unexpected(position.error()));
+  if (PLANTED_BUG("ack-signal-before-sync")) co_return answer(as_it_is(*tracked));
   if (!command.wait_for_end) co_return co_await answer_when_durable(*position, as_it_is(*tracked), answer);
   answer(co_await first_result({tracked, tracked->row, "", std::nullopt}));
 }

@@ -13,6 +13,7 @@
 
 #include "symphainy/runtime.h"
 
+#include "approvals.h"
 #include "program.h"
 
 namespace symphainy::tests {
@@ -67,6 +68,7 @@ class Documents : public ProgramTest {
     fs::create_directory(directory_ / "archive");
     fs::create_directory(directory_ / "bin");
     fs::create_symlink(SYMPHAINY_BINARY, directory_ / "bin/symphainy");
+    fs::create_symlink(SYMPHAINY_APPROVALS, directory_ / "bin/symphainy_approvals");
     write_file("intents.ndjson", R"({"intent_type":"ingest_file","parameters":{"path":"policies.csv"}})"
                                  "\n");
     take_state();
@@ -99,6 +101,17 @@ class Documents : public ProgramTest {
     return text(execute(R"({"intent_type":"ingest_file","parameters":{"path":"lost.csv"}})"), "execution_id");
   }
 
+  /// One that waits for a signal.
+  std::string waiting() {
+    RuntimeOptions options;
+    options.data_directory = directory_ / "data";
+    const auto runtime = Runtime::open(options).value();
+    EXPECT_TRUE(register_approvals(*runtime));
+    const auto begun = begin_buying(*runtime);
+    EXPECT_TRUE(begun && runtime->close());
+    return begun.value_or("");
+  }
+
   void take_state() {
     RuntimeOptions options;
     options.data_directory = directory_ / "data";
@@ -121,6 +134,8 @@ class Documents : public ProgramTest {
     const std::vector<std::pair<const char*, std::string>> replacements{
         {R"(\bexecution (cancel|terminate|resume) (ID|EXECUTION)\b)", "execution $1 PARKED"},
         {R"(\bexecution (retry|rerun) (ID|EXECUTION)\b)", "execution $1 FAILED"},
+        // Only a program with handlers of its own has executions that take signals.
+        {R"(\bsymphainy execution signal (ID|EXECUTION)\b)", "symphainy_approvals execution signal WAITING"},
         {R"(\bexecution (show|why|replay) ID\b)", "execution $1 " + execution_},
         {R"(\breference show ID\b)", "reference show " + reference_},
         {R"(\bwhy ID\b)", "why " + execution_},
@@ -145,6 +160,8 @@ class Documents : public ProgramTest {
       line.replace(acted_on + 1, 6, parked());
     if (const auto acted_on = line.find(" FAILED "); acted_on != std::string::npos)
       line.replace(acted_on + 1, 6, failed());
+    if (const auto acted_on = line.find(" WAITING "); acted_on != std::string::npos)
+      line.replace(acted_on + 1, 7, waiting());
     return line;
   }
 

@@ -17,6 +17,11 @@ std::map<std::string, std::uint64_t> count_courses(const LogFacts& facts) {
     counts["undone_of_cancelled"] += execution.row.status == "cancelled" && !undone.empty() ? 1 : 0;
     counts["undone"] += undone.empty() ? 0 : 1;
     counts["undone_of_unknown"] += std::ranges::find(undone, false, &UndoneStep::is_known) == undone.end() ? 0 : 1;
+    const WaitCourse& waits = course.waits();
+    counts["ended_by_time"] += waits.ended_by_time();
+    counts["ended_by_signal"] += waits.ended_by_signal();
+    counts["taken_up"] += waits.taken_up();
+    counts["cut_short"] += waits.was_cut_short() ? 1 : 0;
     if (execution.row.ended_position != 0) ++counts[execution.row.status];
   }
   return counts;

@@ -3,7 +3,7 @@
 """Dies at every CRASH_POINT of the source, recovers, finishes the work with the same keys, and compares with a run that
 nobody interrupted.   crash_points.py PROGRAMS_DIRECTORY SOURCE_DIRECTORY [--all] [--bug NAME]
 
-Families of runs: from an empty directory; from what a kill left in the middle of a handler, so that recovery is killed
+Families of runs: from an empty directory; one that sleeps for long; from what a kill left in the middle of a handler, so that recovery is killed
 too; the same with a torn tail; keeping the store that is the outcome (retention, archive, backup, restore, repair,
 unretire); and from what a kill left of retiring. Each is killed at the points that it is for. --all: at every hit of
 them, and keeping at every other point too; otherwise at the first, the middle and the last hit. A point of the source
@@ -24,6 +24,8 @@ from harness import Case, Failure, Programs, intent
 KINDS = [(kind, 0) for kind in "store note derive count say_much store derive break steps dawdle forget misattribute "
          "flaky regret".split()] + [("stuck", number) for number in range(3)]  # resumed, cancelled, terminated
 KINDS += [("saga", number) for number in range(4)] + [("abandon", 0)]
+KINDS += [("nap", 0), ("approve", 0), ("linger", 0)]
+SLEEPERS = [("nap", 3)]  # for longer than a frame is kept: a second, so it is apart from the rest
 KEPT = 3  # rounds of retention: the third snapshot lets the first go
 # In the handler of the second `store`, whose execution is left unfinished.
 LEFT_BY = "artifact-before-rename:2"
@@ -70,10 +72,11 @@ class Family:
 class Driver:
     def __init__(self, programs, work, bug):
         self.programs, self.work, self.bug = programs, work, bug
-        self.files = {"work": work / "work.ndjson", "keep": work / "keep.ndjson"}
+        self.files = {command: work / f"{command}.ndjson" for command in ("work", "keep", "sleep")}
         self.write("work", [intent(kind, f"n{i}", number, f"k{i}") for i, (kind, number) in enumerate(KINDS)])
         # Each larger than a segment.
         self.write("keep", [intent("say_much", f"kept{i}", 3, f"kept{i}") for i in range(KEPT)])
+        self.write("sleep", [intent(kind, f"s{i}", number, f"s{i}") for i, (kind, number) in enumerate(SLEEPERS)])
         self.numbers = iter(range(1 << 30))
         self.killed = collections.Counter()
         self.not_reached = 0
@@ -89,7 +92,8 @@ class Driver:
 
     def run(self, case, command="work", **environment):
         bug = {"SYMPHAINY_PLANTED_BUG": self.bug} if self.bug else {}
-        return case.run(self.programs, command, str(self.files[command]), environment=environment | bug)
+        mode = "work" if command == "sleep" else command
+        return case.run(self.programs, mode, str(self.files[command]), environment=environment | bug)
 
     def learn(self, start, command="work"):
         """How often each point is reached by a run that is not interrupted, its case, and whether it could finish."""
@@ -159,6 +163,7 @@ def families(driver, done, every):
     """`done`: the case of the whole work."""
     yield Family("retiring", "keep", driver.left_by(done, "keep", RETIRING_LEFT_BY), ["recovery-", "retire-"])
     yield Family("keeping", "keep", done, [""] if every else KEPT_POINTS)
+    yield Family("sleeping", "sleep", None, ["step-", "wait-", "wake-"])
     left = driver.left_by(None, "work", LEFT_BY)
     torn = driver.case(left)
     tear(torn)
@@ -186,7 +191,7 @@ def prove(programs, source, work, every=False, bug=None):
     """The driver, and complaints as (run, invariant, what)."""
     driver = Driver(programs, work, bug)
     expected, cases = {}, {}
-    for command, start in (("work", None), ("keep", "work")):
+    for command, start in (("work", None), ("keep", "work"), ("sleep", None)):
         _, cases[command], _ = driver.learn(cases.get(start), command)
         expected[command] = programs.check([cases[command]], "--outcome")[0].get("outcome")
     complaints = []
@@ -208,7 +213,7 @@ def main():
         driver, complaints = prove(Programs(options.programs), options.source, Path(work), options.all, options.bug)
     print(f"crash points: {len(driver.killed)} of {len(points_in(options.source))} points, "
           f"{sum(driver.killed.values())} kills, each recovered and compared with an uninterrupted run of "
-          f"{len(KINDS)} intents, or of {KEPT} rounds of retention, a backup, a restore, a repair and an unretire; "
+          f"{len(KINDS)} intents, of one that sleeps, or of {KEPT} rounds of retention, a backup, a restore, a repair and an unretire; "
           f"{driver.not_reached} later hits did not come again")
     for run, invariant, what in complaints[:20]:
         print(f"{run}: {invariant}: {what}")

@@ -23,10 +23,17 @@ std::string text(const Json* json, std::string_view key) {
 Violations ExecutionCourse::follow(const LogRecord& record, const Json& payload) {
   Violations broken = check_between_attempts(record);
   const auto add = [&broken](Violations more) { std::ranges::move(more, std::back_inserter(broken)); };
+  if (static_cast<RecordType>(record.type) == RecordType::execution_started) add(follow_start(record));
   add(saga_.follow(record, payload));
+  add(waits_.follow(record, payload));
   switch (static_cast<RecordType>(record.type)) {
+    case RecordType::wait_begun:
+      failed_last_.reset();
+      break;
     case RecordType::execution_started:
-      add(follow_start(record));
+    case RecordType::wait_ended:
+    case RecordType::signal_received:
+    case RecordType::child_ended:
       break;
     case RecordType::step_completed:
     case RecordType::step_failed:
@@ -60,9 +67,6 @@ Violations ExecutionCourse::follow(const LogRecord& record, const Json& payload)
       if (standing_ == Standing::parked) standing_ = Standing::released;
       was_cancelled_ = true;
       break;
-    case RecordType::wait_begun:
-      failed_last_.reset();
-      break;
     default:
       add(follow_end(record));
       break;
@@ -75,6 +79,8 @@ Violations ExecutionCourse::check_between_attempts(const LogRecord& record) cons
   const auto type = static_cast<RecordType>(record.type);
   const bool begins = type == RecordType::execution_started;
   const bool acts = type == RecordType::cancellation_requested || type == RecordType::execution_terminated;
+  if (type == RecordType::signal_received || type == RecordType::wait_ended || type == RecordType::child_ended)
+    return {};  // that may come at any time
   switch (standing_) {
     case Standing::going_on:
     case Standing::begun_to_undo:
@@ -97,8 +103,8 @@ Violations ExecutionCourse::follow_start(const LogRecord& record) {
   if (standing_ == Standing::parked && !goes_on_with_handler_) {
     broken.push_back({"I14", "it was parked, and nobody had resumed or cancelled it"});
   }
-  // One process begins another attempt only when it has said what the one before came to.
-  if (standing_ == Standing::going_on && epoch_ == record.partition_epoch) {
+  // One process begins another attempt only when it has said what the one before came to, or that it waits.
+  if (standing_ == Standing::going_on && epoch_ == record.partition_epoch && !waits_.may_be_taken_up()) {
     broken.push_back({"I6", fmt::format("the attempt before, of the same epoch {}, had not failed", epoch_)});
   }
   standing_ = Standing::going_on;

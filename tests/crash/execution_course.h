@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What may follow what among one execution's records: its steps (I5), its attempts (I6), what is
-// undone of it (I9, saga_course.h), its parking and its end (I14).
+// undone of it (I9, saga_course.h), what it waits for (I16, wait_course.h), its parking and its end (I14).
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@
 #include "base/log_record.h"
 #include "crash/saga_course.h"
 #include "crash/violation.h"
+#include "crash/wait_course.h"
 
 namespace symphainy::tests {
 
@@ -41,6 +42,7 @@ class ExecutionCourse {
   /// Positions where an undo of it was stuck.
   [[nodiscard]] const std::set<std::uint64_t>& stuck_at() const noexcept { return stuck_at_; }
   [[nodiscard]] const SagaCourse& saga() const noexcept { return saga_; }
+  [[nodiscard]] const WaitCourse& waits() const noexcept { return waits_; }
   /// It waits for somebody to act, and nobody has.
   [[nodiscard]] bool is_parked() const noexcept { return standing_ == Standing::parked; }
   /// By anybody, and what came of it.
@@ -73,6 +75,7 @@ class ExecutionCourse {
   std::set<std::uint64_t> parked_at_;
   std::set<std::uint64_t> stuck_at_;
   SagaCourse saga_;
+  WaitCourse waits_;
 };
 
 }  // namespace symphainy::tests

@@ -19,6 +19,7 @@ namespace {
 using Outcome = ClientOperation::Outcome;
 
 constexpr std::size_t kShownPerInvariant = 20;
+constexpr std::int64_t kLatestWakingUs = 10'000'000;  // behind what is due, on a machine with much to do
 
 class HistoryCheck {
  public:
@@ -36,6 +37,7 @@ class HistoryCheck {
     check_refused();
     check_ledger();
     check_steps();
+    if (!evidence_.wall_clock_is_set) check_durations();
     check_undone(evidence_, facts_, violations_);
     if (evidence_.faults_stopped) check_ended();
     if (evidence_.streams) check_streams();
@@ -61,7 +63,9 @@ class HistoryCheck {
   void check_ledger();
   void check_ledger_entry(const LedgerEntry& entry);
   void check_steps();
+  void check_durations();
   void check_ended();
+  [[nodiscard]] bool may_wait(const ExecutionFact& execution) const;
   void check_streams();
   void check_stream(const public_works::StreamName& stream, const std::vector<EventFact>& committed,
                     const std::vector<std::string>& published);
@@ -206,9 +210,11 @@ void HistoryCheck::check_act(const ActSeen& act) {
   const auto& [row, course] = std::tie(found->second.row, found->second.course);
   const bool is_recorded = act.action == "cancel"   ? course.was_cancelled()
                            : act.action == "resume" ? course.was_resumed()
-                                                    : row.ended_position != 0;
+                           : act.action == "signal"
+                               ? act.signal_id.empty() || course.waits().has_received(act.signal_id)
+                               : row.ended_position != 0;
   if (!is_recorded) return broken("I1", who + ", but the log does not say so");
-  if (act.status == "running" || act.status == "compensating") return;  // it goes on
+  if (act.status == "running" || act.status == "waiting" || act.status == "compensating") return;  // it goes on
   if (const auto* waits_at = waiting_at(course, act.status)) {
     if (!waits_at->contains(act.position))
       broken("I1", fmt::format("{}, and that it is {}, but not where", who, act.status));
@@ -295,9 +301,26 @@ void HistoryCheck::check_ledger_entry(const LedgerEntry& entry) {
   }
 }
 
+// A wait lasts as long as it should.
+void HistoryCheck::check_durations() {
+  for (const auto& [id, execution] : facts_.executions) {
+    for (const std::string& early : execution.course.waits().too_short()) {
+      broken("I16", fmt::format("execution {}, {}", id, early));
+    }
+  }
+}
+
+// It waits, and not for what came long ago.
+bool HistoryCheck::may_wait(const ExecutionFact& execution) const {
+  const OpenWait* open = execution.course.waits().open();
+  if (!execution.course.waits().may_be_left()) return false;
+  const bool is_told = open->wake_us != 0 && (open->wake_by_wall || !evidence_.wall_clock_is_set);
+  return !is_told || facts_.last_time_us < open->wake_us + kLatestWakingUs;
+}
+
 void HistoryCheck::check_ended() {
   for (const auto& [id, execution] : facts_.executions) {
-    if (execution.row.ended_position == 0 && !execution.course.is_parked()) {
+    if (execution.row.ended_position == 0 && !execution.course.is_parked() && !may_wait(execution)) {
       broken("I14", fmt::format("execution {} (accepted at {}) has not ended, and everything was resumed and drained",
                                 id, execution.row.accepted_position));
     }

@@ -3,8 +3,8 @@
 // ARCHITECTURE.md and nothing of how a run went wrong; the torture, the crash points, the planted bugs and the
 // simulation are all judged by it.
 //
-// Checked: I1 to I12 and I14. No threads, files or clock of its own; whatever is not given (a null pointer, an empty
-// list) is not looked at.
+// Checked: I1 to I12, I14 and I16. No threads, files or clock of its own; whatever is not given (a null pointer, an
+// empty list) is not looked at.
 #pragma once
 
 #include <cstdint>
@@ -51,9 +51,10 @@ struct ClientOperation {
 struct ActSeen {
   std::string tenant;
   std::string execution_id;
-  std::string action;  ///< "cancel", "terminate", "resume"
+  std::string action;  ///< "cancel", "terminate", "resume", "signal"
   std::string status;  ///< of the execution then
   std::uint64_t position = 0;
+  std::string signal_id = {};
 };
 
 /// What a handler noted outside the runtime when it ran, before any other effect.
@@ -86,7 +87,8 @@ struct Evidence {
   /// What consumers see: CloudEvents as JSON, in order.
   std::optional<std::map<public_works::StreamName, std::vector<std::string>>> streams;
   std::vector<LogEnd> ends_seen;
-  bool faults_stopped = false;  ///< everything was resumed, drained and closed without an error
+  bool wall_clock_is_set = false;  ///< so records' times do not tell how long something took
+  bool faults_stopped = false;     ///< everything was resumed, drained and closed without an error
 };
 
 /// Everything that does not hold; at most 20 for each invariant. Requires a log.

@@ -69,6 +69,7 @@ class Story {
   std::map<StreamName, std::vector<std::string>> streams;
   std::vector<LogEnd> ends_seen;
   bool quiescent = true;
+  bool wall_clock_is_set = false;
   bool with_stores = true;  ///< false: for a log that the runtime's own fold refuses
   bool with_content = true;
   std::uint64_t fold_until = std::numeric_limits<std::uint64_t>::max();
@@ -309,6 +310,7 @@ inline std::vector<Violation> Story::violations() {
                         .publisher = "p",
                         .streams = streams,
                         .ends_seen = ends_seen,
+                        .wall_clock_is_set = wall_clock_is_set,
                         .faults_stopped = quiescent});
 }
 

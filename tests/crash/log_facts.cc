@@ -51,6 +51,16 @@ const std::map<RecordType, const char*> kStays = {{RecordType::execution_parked,
                                                   {RecordType::compensation_begun, "compensating"},
                                                   {RecordType::compensation_stuck, "compensation_stuck"}};
 
+// Its row tells that it waits, and until when, as long as it does.
+void show_waiting(ExecutionFact& execution) {
+  const WaitCourse& waits = execution.course.waits();
+  const bool is_waiting = waits.is_waiting();
+  if (is_waiting) execution.row.status = "waiting";
+  if (!is_waiting && execution.row.status == "waiting") execution.row.status = "running";
+  execution.row.wake_us = is_waiting ? waits.open()->wake_us : 0;
+  execution.row.wake_by_wall = is_waiting && waits.open()->wake_by_wall;
+}
+
 bool is_part_of_a_commit(RecordType type) {
   return type >= RecordType::artifacts_handled && type <= RecordType::events_queued;
 }
@@ -109,6 +119,7 @@ class Reading {
 
 void Reading::read(const LogRecord& record, const LogBatch& batch) {
   facts.epoch = std::max(facts.epoch, record.partition_epoch);
+  facts.last_time_us = record.time_us;
   if (runtime::record_name(record.type).empty()) return;
   const auto payload = Json::parse(record.payload);
   if (!payload) return broken("I10", place(record) + ": the payload is no JSON: " + payload.error().message);
@@ -233,6 +244,7 @@ void Reading::read_of_execution(ExecutionFact& execution, const LogRecord& recor
     broken(violation.invariant, place(record) + ": " + violation.what);
   }
   if (type == RecordType::history_copied) execution.row.rerun_of = text(payload, "source");
+  show_waiting(execution);
   if (type == RecordType::execution_started) return read_started(execution, record, payload);
   if (record.attempt != execution.row.attempt) {
     broken("I6", fmt::format("{}: attempt {} was granted last", place(record), execution.row.attempt));

@@ -45,6 +45,7 @@ struct ExecutionFact {
 struct LogFacts {
   using Named = std::pair<std::string, std::string>;  ///< tenant, name
   std::uint64_t last_position = 0;
+  std::int64_t last_time_us = 0;
   std::uint64_t epoch = 0;
   std::map<std::uint64_t, std::string> batch_ends;  ///< last position → store hash (hex)
   std::map<std::string, ExecutionFact> executions;  ///< by id
@@ -59,7 +60,7 @@ struct LogFacts {
   std::size_t registrations = 0;
 };
 
-/// Everything up to and including the position (a batch's end). What the log itself breaks of I2 to I14 is added to
+/// Everything up to and including the position (a batch's end). What the log itself breaks of I2 to I16 is added to
 /// `violations`; behind the first broken link of a chain nothing is read.
 [[nodiscard]] LogFacts read_log(const public_works::EventLog& log, std::uint64_t until,
                                 std::vector<Violation>& violations);

@@ -38,6 +38,8 @@ RETRIED = 0.2             # executions with an attempt that failed, for each rou
 ACTED_ON = 0.1            # parked ones that were resumed, cancelled, terminated, likewise
 COMPENSATED = 0.5         # sagas that were undone, likewise
 STUCK = 0.1               # of which undoing was stuck, and resumed
+WAITED = 0.3              # waits that ended by their time, likewise; as many by a signal
+SLEPT_OVER = 0.1          # behind which another attempt went on, likewise
 RETIRED_PER_ROUND = 0.1   # segments; each store waits for one
 SNAPSHOTS = 0.5           # of all checks that find a newer one than the check before
 
@@ -131,7 +133,8 @@ class Torture:
         report = self.programs.check([self.case], *options)[0]
         for what in ("history", "acknowledged", "unknown", "executions", "again", "events", "ledger", "cut_lines",
                      "retired_segments", "retried", "resumed", "cancelled", "terminated", "compensated", "stuck",
-                     "undone", "undone_of_unknown", "undone_of_cancelled"):
+                     "undone", "undone_of_unknown", "undone_of_cancelled", "ended_by_time", "ended_by_signal", "taken_up",
+                     "cut_short"):
             self.count[what] += report.get(what, 0) - self.counted_before[what]
             self.counted_before[what] = report.get(what, 0)
         self.count["checks"] += 1
@@ -157,6 +160,7 @@ class Torture:
         floors = {"acknowledged": ACKNOWLEDGED_PER_ROUND, "unknown": UNKNOWN_PER_ROUND, "kills": 1,
                   "killed in recovery": RECOVERIES_KILLED, "again": TAKEN_UP_AGAIN,
                   "retried": RETRIED, "resumed": ACTED_ON, "cancelled": ACTED_ON, "terminated": ACTED_ON,
+                  "ended_by_time": WAITED, "ended_by_signal": WAITED, "taken_up": SLEPT_OVER, "cut_short": SLEPT_OVER,
                   "compensated": COMPENSATED, "stuck": STUCK, "undone_of_cancelled": ACTED_ON,
                   "retired_segments": RETIRED_PER_ROUND, "new snapshots": SNAPSHOTS / ROUNDS_PER_CHECK}
         return [f"{what}: {self.count[what]}, at least {floor * self.rounds:.0f} are needed"

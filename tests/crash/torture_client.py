@@ -14,7 +14,8 @@ import time
 from harness import intent
 
 KINDS = (["note"] * 5 + ["store"] * 4 + ["derive"] * 4 + ["count"] * 3 + ["steps"] * 4 + ["forget"] * 2 + ["break"] * 2 +
-         ["dawdle"] * 2 + ["say_much"] + ["misattribute"] + ["flaky"] * 3 + ["stuck"] * 4 + ["saga"] * 6 + ["abandon"])
+         ["dawdle"] * 2 + ["say_much"] + ["misattribute"] + ["flaky"] * 3 + ["stuck"] * 4 + ["saga"] * 6 + ["abandon"] +
+         ["nap"] * 3 + ["approve"] * 3 + ["linger"] * 2)
 TENANTS = ("acme", "other")
 UNDER_WAY = 8
 SHARED_KEYS = 400

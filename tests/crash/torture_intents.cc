@@ -11,6 +11,7 @@
 
 #include "base/try.h"
 #include "crash/torture_sagas.h"
+#include "crash/torture_waits.h"
 
 namespace symphainy::tests {
 namespace {
@@ -223,6 +224,18 @@ Task<Outcome> set_out_as_asked(const Ledger& ledger, Work work) {
   return set_out(ledger, work.context, work.name);
 }
 
+Task<Outcome> nap_as_asked(const Ledger& ledger, Work work) {
+  return nap(ledger, work.context, work.name, work.number);
+}
+
+Task<Outcome> ask_as_asked(const Ledger& ledger, Work work) {
+  return ask_for_approval(ledger, work.context, work.name);
+}
+
+Task<Outcome> linger_as_asked(const Ledger& ledger, Work work) {
+  return linger(ledger, work.context, work.name);
+}
+
 struct Kind {
   Outcome (*run)(const Work&);  ///< nullptr: it takes steps
   Effects effects;
@@ -246,6 +259,9 @@ const std::map<std::string, Kind, std::less<>>& kinds() {
       {"torture.regret", {nullptr, Effects::external, regret}},
       {"torture.saga", {nullptr, Effects::external, travel_as_asked}},
       {"torture.abandon", {nullptr, Effects::external, set_out_as_asked, 1, OutOfAttempts::park}},
+      {"torture.nap", {nullptr, Effects::external, nap_as_asked}},
+      {"torture.approve", {nullptr, Effects::external, ask_as_asked}},
+      {"torture.linger", {nullptr, Effects::external, linger_as_asked}},
       {"torture.say_much", {say_much, Effects::context_only}},
       {"torture.misattribute", {misattribute, Effects::external}}};
   return all;
@@ -255,6 +271,7 @@ IntentSupport support_of(const std::string& type, const Kind& kind, const Json& 
   IntentSupport support{type, schema, 1, kind.effects};
   support.retry = {.max_tries = kind.attempts, .first_delay_us = 2'000, .max_delay_us = 5'000};
   support.out_of_attempts = kind.out_of_attempts;
+  support.signals = signals_of(type);
   return support;
 }
 

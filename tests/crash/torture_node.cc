@@ -31,6 +31,7 @@
 #include "base/try.h"
 #include "crash/torture_intents.h"
 #include "crash/torture_keeping.h"
+#include "crash/torture_waits.h"
 
 namespace symphainy::tests {
 namespace {
@@ -104,6 +105,44 @@ void submit_and_act(Runtime& runtime, const Json& intent, const Runtime::Done& d
   });
 }
 
+// One command after the other, whatever comes of them: what follows tells.
+void act_in_turn(Runtime& runtime, std::vector<ExecutionCommand> commands, const std::function<void()>& then) {
+  if (commands.empty()) return then();
+  ExecutionCommand next = std::move(commands.front());
+  commands.erase(commands.begin());
+  runtime.command(std::move(next),
+                  [=, &runtime](const Result<ExecutionResult>&) { act_in_turn(runtime, commands, then); });
+}
+
+// It has begun, so that this is refused does not mean that nothing happened.
+Result<ExecutionResult> after_its_beginning(Result<ExecutionResult> result) {
+  if (result) return result;
+  return fail(ErrorCode::unknown, result.error().message);
+}
+
+// Begins what waits until somebody acts, acts, and hears the end. What is to be cancelled in its sleep is asked for
+// until it sleeps.
+void start_and_act(Runtime& runtime, const Json& json, const Runtime::Done& done, bool has_begun = false) {
+  const auto intent = Intent::from_json(json);
+  if (!intent) return runtime.submit_json(json, done);
+  runtime.start(*intent, [=, &runtime](const Result<ExecutionResult>& begun) {
+    if (!begun || begun->execution_id.empty()) return done(has_begun ? after_its_beginning(begun) : begun);
+    if (begun->status == ExecutionStatus::running && acts_on_sleep(begun->intent_type))
+      return start_and_act(runtime, json, done, true);
+    const auto commands = commands_to_waiting(begun->intent_type, begun->tenant_id, begun->execution_id);
+    act_in_turn(runtime, commands, [=, &runtime] {
+      runtime.submit_json(json, [done](Result<ExecutionResult> ended) { done(after_its_beginning(std::move(ended))); });
+    });
+  });
+}
+
+void carry_out(Runtime& runtime, const Json& intent, const Runtime::Done& done) {
+  const Json* type = intent.find("intent_type");
+  const auto name = type == nullptr ? std::nullopt : type->as_string();
+  if (name && !commands_to_waiting(*name, "", "").empty()) return start_and_act(runtime, intent, done);
+  submit_and_act(runtime, intent, done);
+}
+
 bool write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
@@ -135,12 +174,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void submit(const std::string& line) {
     auto request = Json::parse(line);
     CHECK(request && request->find("op") != nullptr && request->find("intent") != nullptr);
-    submit_and_act(runtime_, *request->find("intent"),
-                   [self = shared_from_this(), op = *request->find("op")](const Result<ExecutionResult>& result) {
-                     const std::lock_guard lock(self->writing_);
-                     // A client that has gone does not hear it.
-                     static_cast<void>(write_all(self->descriptor_, answer_to(op, result).dump() + "\n"));
-                   });
+    carry_out(runtime_, *request->find("intent"),
+              [self = shared_from_this(), op = *request->find("op")](const Result<ExecutionResult>& result) {
+                const std::lock_guard lock(self->writing_);
+                // A client that has gone does not hear it.
+                static_cast<void>(write_all(self->descriptor_, answer_to(op, result).dump() + "\n"));
+              });
   }
 
   Runtime& runtime_;
@@ -206,7 +245,7 @@ void work(Runtime& runtime, const std::string& directory, const std::vector<std:
     const Json invoke = Json::object({{"client", "work"}, {"intent", intent}, {"op", op}, {"type", "invoke"}});
     CHECK(write_all(history, invoke.dump() + "\n"));
     std::atomic<bool> answered = false;
-    submit_and_act(runtime, intent, [&](const Result<ExecutionResult>& result) {
+    carry_out(runtime, intent, [&](const Result<ExecutionResult>& result) {
       CHECK(write_all(history, answer_to(op, result).dump() + "\n"));
       answered = true;
       answered.notify_one();

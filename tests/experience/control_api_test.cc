@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <string>
 
+#include "experience/command_json.h"
 #include "experience/result_json.h"
 #include "experience/served_runtime.h"
 
@@ -13,6 +14,12 @@ namespace {
 using experience::HttpAnswer;
 using experience::HttpRequest;
 using ::testing::HasSubstr;
+
+Task<Result<HandlerResult>> take_approval(const Intent&, ExecutionContext& context) {
+  const auto approval = co_await context.wait_signal("approved");
+  if (!approval) co_return std::unexpected(approval.error());
+  co_return HandlerResult{(*approval)->value};
+}
 
 class ControlApiTest : public ServedRuntime {
  protected:
@@ -107,6 +114,66 @@ TEST_F(ControlApiTest, WhatIsNoCommandIsAProblemThatNamesTheMember) {
   EXPECT_THAT(refusal(R"({"action":"cancel","wait_for_end":1)" + rest + "}"), HasSubstr("'wait_for_end'"));
   EXPECT_THAT(refusal(R"({"action":"cancel","why":"so")" + rest + "}"), HasSubstr("'why'"));
   EXPECT_THAT(refusal(R"({"action":"cancel")" + rest + "}"), HasSubstr("execution_id is no UUID"));
+}
+
+TEST_F(ControlApiTest, ASignalThatIsNoneIsAProblemThatNamesTheMember) {
+  const auto refusal = [this](const std::string& action, const std::string& signal) {
+    const HttpAnswer answer = ask(
+        {"POST", "/v1/commands",
+         R"({"action":")" + action + R"(","tenant_id":"acme","execution_id":"0193a0c0-7d7e-7c4f-8e0a-5f5b3c2d1e0f",)" +
+             R"("actor":{"type":"user","id":"ada"})" + signal + "}"});
+    EXPECT_EQ(answer.status, 400U) << signal;
+    return text(answer, "detail");
+  };
+  EXPECT_THAT(refusal("signal", ""), HasSubstr("`signal` is given with the action signal"));
+  EXPECT_THAT(refusal("cancel", R"(,"signal":{"name":"approved"})"), HasSubstr("and with no other"));
+  EXPECT_THAT(refusal("signal", R"(,"signal":7)"), HasSubstr("its signal is none"));
+  EXPECT_THAT(refusal("signal", R"(,"signal":{})"), HasSubstr("'name'"));
+  EXPECT_THAT(refusal("signal", R"(,"signal":{"name":"approved","signal_id":7})"), HasSubstr("'signal_id'"));
+  EXPECT_THAT(refusal("signal", R"(,"signal":{"name":"approved","when":"now"})"), HasSubstr("'when'"));
+}
+
+TEST(CommandJson, ASignalIsReadBackAsItWasWritten) {
+  ExecutionCommand command{.action = Action::signal,
+                           .tenant_id = "acme",
+                           .execution_id = "0193a0c0-7d7e-7c4f-8e0a-5f5b3c2d1e0f",
+                           .actor = {"user", "ada"},
+                           .reason = "looks right",
+                           .wait_for_end = true,
+                           .signal = SignalDraft{"approved", Json::object({{"up_to", 7}}), "mail-4711"}};
+  const Json written = experience::command_to_json(command);
+  const auto read = experience::command_from_json(written);
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_TRUE(read->signal);
+  EXPECT_EQ(read->signal->name, "approved");
+  EXPECT_EQ(read->signal->signal_id, "mail-4711");
+  EXPECT_EQ(read->signal->value, command.signal->value);
+  EXPECT_EQ(experience::command_to_json(*read), written);
+}
+
+TEST_F(ControlApiTest, WhatWaitsIsAcceptedAndGoesOnWithItsSignal) {
+  IntentSupport buys{.intent_type = "buy"};
+  buys.signals = {{"approved", Json::object({{"type", "boolean"}})}};
+  ASSERT_TRUE(runtime_->register_intent(std::move(buys), "shop", "buy", take_approval));
+  const HttpAnswer begun = ask({"POST", "/v1/executions", intent("buy").canonical()});
+  EXPECT_EQ(begun.status, 202U) << begun.body;
+  ExecutionCommand command{.action = Action::signal,
+                           .tenant_id = "acme",
+                           .execution_id = text(begun, "execution_id"),
+                           .actor = {"user", "ada"},
+                           .reason = "",
+                           .wait_for_end = true,
+                           .signal = SignalDraft{"aproved", Json(true), ""}};
+  const auto post_command = [&] { return ask({"POST", "/v1/commands", experience::command_to_json(command).dump()}); };
+  const HttpAnswer unknown = post_command();
+  EXPECT_EQ(unknown.status, 400U) << unknown.body;
+  EXPECT_THAT(text(unknown, "detail"), HasSubstr("it takes: approved"));
+  command.signal->name = "approved";
+  const HttpAnswer ended = post_command();
+  EXPECT_EQ(ended.status, 200U) << ended.body;
+  EXPECT_EQ(text(ended, "status"), "completed");
+  const HttpAnswer late = post_command();
+  EXPECT_EQ(late.status, 409U) << late.body;
 }
 
 TEST_F(ControlApiTest, APathHasItsMethod) {

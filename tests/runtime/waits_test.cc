@@ -327,6 +327,24 @@ TEST_F(Waits, TheSameSignalAgainIsReceivedOnce) {
   EXPECT_EQ(other.error().reason, "signal_conflict");
 }
 
+TEST_F(Waits, WhoSendsTheSameSignalAgainCanWaitForTheEnd) {
+  (void)begin(asking(world_));
+  pass(kHourUs);
+  EXPECT_TRUE(send("noted", Json(1), "n"));
+  const Heard again = runtime_.command({.action = Action::signal,
+                                        .tenant_id = "acme",
+                                        .execution_id = row().execution_id,
+                                        .actor = {"user", "ann"},
+                                        .reason = "asked",
+                                        .wait_for_end = true,
+                                        .signal = SignalDraft{"noted", Json(1), "n"}});
+  runtime_.run();
+  EXPECT_FALSE(*again);
+  EXPECT_TRUE(send("approved", Json(true)));
+  ASSERT_TRUE(*again && **again);
+  EXPECT_EQ((**again)->status, ExecutionStatus::completed);
+}
+
 TEST_F(Waits, WhatNoIntentTypeTakesIsRefused) {
   (void)begin(asking(world_));
   const auto unknown = send("aproved", Json(true));
@@ -403,6 +421,21 @@ TEST_F(Waits, ASubmissionAgainWaitsToo) {
   pass(kHourUs);
   ASSERT_TRUE(*second);
   EXPECT_EQ(first->value().value().execution_id, second->value().value().execution_id);
+}
+
+TEST_F(Waits, WhoStartsItAgainHearsAtOnceThatItWaits) {
+  support(runtime_, napping(world_, 1h));
+  const Intent intent = intent_for("work");
+  (void)runtime_.submit(intent);
+  runtime_.run();
+  std::optional<Result<ExecutionResult>> heard;
+  runtime_.partition.post([&] {
+    spawn(runtime_.lifecycle->start(intent, [&heard](Result<ExecutionResult> result) { heard = std::move(result); }));
+  });
+  runtime_.run();
+  ASSERT_TRUE(heard && *heard);
+  EXPECT_EQ((*heard)->execution_id, row().execution_id);
+  EXPECT_EQ((*heard)->status, ExecutionStatus::waiting);
 }
 
 // --- what does not fit what is recorded

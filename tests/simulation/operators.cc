@@ -5,10 +5,13 @@
 #include <array>
 #include <fmt/format.h>
 
+#include "public_works/abstractions/event_log.h"
+
 namespace symphainy::simulation {
 namespace {
 
 constexpr std::uint64_t kLatestUs = 80'000;
+constexpr std::uint64_t kVeryLateUs = 3'000'000;
 constexpr std::uint64_t kMostAtTheBeginning = 4;
 constexpr std::size_t kRecent = 6;
 
@@ -21,6 +24,52 @@ void Operators::go_on(Runtime& runtime) {
     const std::size_t recent = std::min(known_.size(), kRecent);
     act_later(known_[known_.size() - 1 - simulator_.below(recent)]);
   }
+  for (const auto& [id, command] : to_send_) send_later(command);
+}
+
+void Operators::send_signal(const std::string& tenant, const std::string& execution_id, std::string name,
+                            std::string signal_id) {
+  if (is_dead_() || sent_.contains(signal_id)) return;
+  ExecutionCommand command{.action = Action::signal,
+                           .tenant_id = tenant,
+                           .execution_id = execution_id,
+                           .actor = {"user", "sender"},
+                           .reason = "",
+                           .wait_for_end = simulator_.one_in(3),
+                           .signal = SignalDraft{std::move(name), Json(signal_id), signal_id}};
+  const auto& known = to_send_.try_emplace(signal_id, std::move(command)).first->second;
+  if (runtime_ == nullptr) return;  // go_on() sends it
+  send_later(known);
+  if (simulator_.one_in(4)) send_later(known);  // twice
+}
+
+void Operators::send_later(const ExecutionCommand& command) {
+  const std::int64_t at =
+      simulator_.clock().steady_us() +
+      static_cast<std::int64_t>(
+          simulator_.one_in(3) ? 0 : simulator_.below(simulator_.one_in(2) ? kLatestUs : kVeryLateUs));
+  executor_.post_at(at, [this, command, generation = generation_] { send(command, generation); });
+}
+
+void Operators::send(const ExecutionCommand& command, std::uint64_t generation) {
+  if (generation != generation_ || is_dead_()) return;
+  runtime_->command(command, [this, command, generation](const Result<ExecutionResult>& result) {
+    if (generation != generation_ || is_dead_()) return;
+    heard(command, generation, result);
+    const bool is_over = result || result.error().reason == "has_ended" ||
+                         result.error().code == ErrorCode::not_found ||
+                         result.error().reason == public_works::kHistoryRetired;
+    if (!is_over) return;  // the process closes, or lacks the handler, so that it cannot tell
+    to_send_.erase(command.signal->signal_id);
+    sent_.insert(command.signal->signal_id);
+  });
+}
+
+SignalDraft Operators::any_signal() {
+  SignalDraft signal{simulator_.one_in(6) ? "nonsense" : "approved", Json(simulator_.below(2)), ""};
+  if (simulator_.one_in(8)) signal.value = Json();  // against the schema
+  if (!simulator_.one_in(3)) signal.signal_id = fmt::format("any-{}", simulator_.below(3));
+  return signal;
 }
 
 void Operators::runtime_is_gone() {
@@ -48,14 +97,15 @@ void Operators::act_later(Known known) {
 
 void Operators::act(const Known& known, std::uint64_t generation) {
   if (generation != generation_ || is_dead_()) return;
-  static constexpr std::array<Action, 5> kActions = {Action::cancel, Action::terminate, Action::resume, Action::resume,
-                                                     Action::resume};
-  const ExecutionCommand command{.action = kActions[simulator_.below(kActions.size())],
-                                 .tenant_id = known.tenant,
-                                 .execution_id = known.execution_id,
-                                 .actor = {"user", "operator"},
-                                 .reason = "as the dice say",
-                                 .wait_for_end = simulator_.one_in(2)};
+  static constexpr std::array<Action, 7> kActions = {Action::cancel, Action::terminate, Action::resume, Action::resume,
+                                                     Action::resume, Action::signal,    Action::signal};
+  ExecutionCommand command{.action = kActions[simulator_.below(kActions.size())],
+                           .tenant_id = known.tenant,
+                           .execution_id = known.execution_id,
+                           .actor = {"user", "operator"},
+                           .reason = "as the dice say",
+                           .wait_for_end = simulator_.one_in(2)};
+  if (command.action == Action::signal) command.signal = any_signal();
   runtime_->command(command, [this, command, generation](const Result<ExecutionResult>& result) {
     heard(command, generation, result);
   });
@@ -71,7 +121,8 @@ void Operators::heard(const ExecutionCommand& command, std::uint64_t generation,
                    .execution_id = command.execution_id,
                    .action = std::string(to_string(command.action)),
                    .status = std::string(to_string(result->status)),
-                   .position = result->position});
+                   .position = result->position,
+                   .signal_id = command.signal ? command.signal->signal_id : ""});
   if (is_waiting(result->status)) hear_of_waiting(command.tenant_id, command.execution_id);
 }
 

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,9 @@ class Operators {
   /// One is parked, or its undoing is stuck; more likely so.
   void hear_of_waiting(const std::string& tenant, const std::string& execution_id);
 
+  /// Somebody sends that one for certain, some time, perhaps more than once; its id is its value.
+  void send_signal(const std::string& tenant, const std::string& execution_id, std::string name, std::string signal_id);
+
   /// What they were told was done.
   [[nodiscard]] const std::vector<tests::ActSeen>& acts() const noexcept { return acts_; }
 
@@ -39,6 +44,9 @@ class Operators {
     std::string execution_id;
   };
   void act_later(Known known);
+  void send_later(const ExecutionCommand& command);
+  void send(const ExecutionCommand& command, std::uint64_t generation);
+  [[nodiscard]] SignalDraft any_signal();
   void act(const Known& known, std::uint64_t generation);
   void heard(const ExecutionCommand& command, std::uint64_t generation, const Result<ExecutionResult>& result);
 
@@ -48,6 +56,8 @@ class Operators {
   Runtime* runtime_ = nullptr;
   std::uint64_t generation_ = 0;  // of the runtime
   std::vector<Known> known_;
+  std::map<std::string, ExecutionCommand> to_send_;  // signals, by id, that nobody knows to have come
+  std::set<std::string> sent_;
   std::vector<tests::ActSeen> acts_;
 };
 

@@ -159,6 +159,7 @@ class World {
       default:
         return at(from, [this] {
           ++report_.counts["clock_jumped"];
+          highest_wall_us_ = std::max(highest_wall_us_, simulator_.clock().wall_us());
           simulator_.clock().set_wall_us(simulator_.clock().wall_us() + time_below(2 * kHourUs) - kHourUs);
         });
     }
@@ -270,6 +271,7 @@ class World {
     evidence.noting_types = Workload::noting_types();
     evidence.log = log->get();
     evidence.ends_seen = ends_seen_;
+    evidence.wall_clock_is_set = true;
     report(tests::check_history(evidence));
     report(replay_every_execution(*log->get(), workload_, report_.counts));
     // What a head speaks of was synced before: it never goes back.
@@ -296,14 +298,20 @@ class World {
     if (!node) return violation("I1", "without faults the store does not open: " + why_not_open_.message);
     workload_.go_on(node->runtime());
     retention_.start(node->log(), node->state());
-    const std::int64_t until_us = simulator_.clock().steady_us() + kLongestQuietUs;
+    // What waits for a time of day, or since before the last process, waits for longer when the clock was set back.
+    const std::int64_t set_back_us = std::max<std::int64_t>(0, highest_wall_us_ - simulator_.clock().wall_us());
+    const std::int64_t until_us = simulator_.clock().steady_us() + set_back_us + kLongestQuietUs;
     simulator_.run_until([&] { return workload_.is_done() || simulator_.clock().steady_us() > until_us; });
+    report(workload_.complaints());
     if (!workload_.is_done()) violation("I14", "clients still wait for answers an hour after the faults stopped");
     // What operators brought about last, and nobody waits for, ends too, or is parked.
     simulator_.run_until_time(simulator_.clock().steady_us() + kLastActsUs);
     retention_.stop();
     if (const auto closed = node->runtime().close(); !closed)
       violation("I14", "without faults the node does not close: " + closed.error().message);
+    if (workload_.frames() > 0) {
+      violation("I16", fmt::format("{} handlers that waited are still here", workload_.frames()));
+    }
     // What counts is what is on the disk.
     files_.power_off();
     files_.restart(true);
@@ -325,6 +333,7 @@ class World {
     evidence.publisher = kPublisher;
     evidence.streams = streams();
     evidence.ends_seen = ends_seen_;
+    evidence.wall_clock_is_set = true;
     evidence.faults_stopped = true;
     report(tests::check_history(evidence));
     report(replay_every_execution(*log->get(), workload_, report_.counts));
@@ -380,6 +389,7 @@ class World {
   std::uint64_t operations_ = 0;  // of the disk, in this life
   std::uint64_t retention_operations_ = 0;
   std::vector<tests::LogEnd> ends_seen_;
+  std::int64_t highest_wall_us_ = 0;
   bool time_is_up_ = false;
   bool is_full_ = false;
   bool state_store_is_out_ = false;

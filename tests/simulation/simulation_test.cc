@@ -36,6 +36,10 @@ TEST(Simulation, TwoHundredSeedsKeepEveryInvariantAndMeetEveryFault) {
   for (const char* undone : {"compensated", "stuck", "undone_of_cancelled", "undone_of_unknown"}) {
     EXPECT_GE(counts[std::string("executions_") + undone], kSeeds / 10) << undone;
   }
+  for (const char* waited : {"ended_by_time", "ended_by_signal", "taken_up"}) {
+    EXPECT_GE(counts[std::string("executions_") + waited], kSeeds) << waited;
+  }
+  EXPECT_GE(counts["executions_cut_short"], kSeeds / 20) << "hardly anybody was cancelled in a wait";
   EXPECT_GE(counts["segments_retired"], kSeeds) << "the log's beginning was hardly ever given up";
   for (const char* kept :
        {"answer_retired", "began_with_a_snapshot", "segments_archived", "snapshot_damaged", "snapshots"}) {

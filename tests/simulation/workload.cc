@@ -27,6 +27,7 @@ constexpr std::uint64_t kVerySlowUs = 1'500'000;  // others fill segments meanwh
 constexpr std::size_t kLargeBytes = 20'000;       // too large for the log
 
 const std::set<std::string> kSteppingTypes = {"steps", "flaky", "stuck"};
+const std::set<std::string> kWaitingTypes = {"nap", "approval"};
 const std::set<std::string> kSagas = {"journey", "voyage"};  // the second kind is parked when it fails
 
 std::string member(const Intent& intent, std::string_view name) {
@@ -77,7 +78,6 @@ Workload::Workload(Simulator& simulator, public_works::Executor& handlers, publi
 
 void Workload::go_on(Runtime& runtime) {
   runtime_ = &runtime;
-  ++generation_;
   for (Client& client : clients_) come_back_later(client);
   operators_.go_on(runtime);
 }
@@ -85,6 +85,7 @@ void Workload::go_on(Runtime& runtime) {
 void Workload::runtime_is_gone() {
   runtime_ = nullptr;
   ++generation_;
+  frames_ = 0;
   operators_.runtime_is_gone();
   for (Client& client : clients_) {
     if (std::exchange(client.waits, false)) history_.push_back(operation(client));
@@ -133,9 +134,10 @@ Intent Workload::new_intent(Client& client) {
       return again;
     }
   }
-  static constexpr std::array<const char*, 18> kTypes = {
-      "note",  "note",  "count", "derive", "derive", "large",   "slow",    "faulty",  "unsupported",
-      "steps", "flaky", "flaky", "stuck",  "stuck",  "journey", "journey", "journey", "voyage"};
+  static constexpr std::array<const char*, 24> kTypes = {
+      "note",        "note",   "count", "derive", "derive", "large",    "slow",     "faulty",
+      "unsupported", "steps",  "flaky", "flaky",  "stuck",  "stuck",    "journey",  "journey",
+      "journey",     "voyage", "nap",   "nap",    "nap",    "approval", "approval", "approval"};
   Json parameters = Json::object({{"key", fmt::format("k{}", simulator_.below(5))}});
   parameters["events"] = simulator_.below(4);
   const auto& known = references_[simulator_.one_in(15) ? "acme" : client.tenant];
@@ -199,7 +201,8 @@ void Workload::heard(Client& client, std::uint64_t generation, Result<ExecutionR
 // ---------------------------------------------------------------------------------------------------------
 
 std::set<std::string> Workload::noting_types() {
-  return {"count", "derive", "large", "slow", "faulty", "steps", "flaky", "stuck", "journey", "voyage"};
+  return {"count", "derive", "large",   "slow",   "faulty", "steps",
+          "flaky", "stuck",  "journey", "voyage", "nap",    "approval"};
 }
 
 Result<bool> Workload::register_handlers(Runtime& runtime, bool every) {
@@ -227,6 +230,10 @@ Result<void> Workload::register_types(Runtime& runtime, const std::set<std::stri
   for (const std::string& type : types) {
     IntentSupport support{type, schema, 1, type == "note" ? Effects::context_only : Effects::external};
     if (type == "flaky") support.retry = {.max_tries = 3, .first_delay_us = 10'000, .max_delay_us = 60'000};
+    if (type == "approval") {
+      support.retry = {.max_tries = 2, .first_delay_us = 10'000};
+      support.signals = {{"approved", Json::parse(R"({"type": ["string", "integer"]})").value()}};
+    }
     if (type == "journey") support.retry = {.max_tries = 2, .first_delay_us = 10'000};
     if (type == "stuck" || type == "voyage") {
       support.retry = {.max_tries = 2, .first_delay_us = 5'000, .non_retryable = {"no_luck"}};
@@ -249,6 +256,10 @@ Task<Result<HandlerResult>> Workload::handle(const Intent& intent, ExecutionCont
     auto taken = co_await take_all_steps(intent, context);
     operators_.hear_of(intent.tenant_id, context.execution_id());
     if (!taken) co_return std::unexpected(taken.error());
+  }
+  if (kWaitingTypes.contains(intent.intent_type)) {
+    const auto waited = co_await take_waits(intent, context);
+    if (!waited) co_return std::unexpected(waited.error());
   }
   auto value = act(intent, context);
   if (!value) co_return std::unexpected(value.error());

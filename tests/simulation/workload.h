@@ -40,6 +40,10 @@ class Workload {
   [[nodiscard]] const std::vector<tests::ActSeen>& acts() const noexcept { return operators_.acts(); }
   [[nodiscard]] const std::vector<tests::LedgerEntry>& ledger() const noexcept { return ledger_; }
   [[nodiscard]] static std::set<std::string> noting_types();
+  /// What handlers were answered, and should not have been.
+  [[nodiscard]] const std::vector<tests::Violation>& complaints() const noexcept { return complaints_; }
+  /// Handlers that wait, or may wait, and are here.
+  [[nodiscard]] std::size_t frames() const noexcept { return frames_; }
 
  private:
   struct Client {
@@ -48,6 +52,25 @@ class Workload {
     std::uint64_t left = 0;         ///< new intents to come
     std::optional<Intent> pending;  ///< under way, or to be asked again
     bool waits = false;             ///< for an answer
+  };
+
+  struct Nap {
+    std::uint64_t generation = 0;
+    std::int64_t began_us = 0;  ///< on the steady clock
+  };
+  // Those that an earlier process left behind do not count.
+  class Frame {
+   public:
+    explicit Frame(Workload& workload) : workload_(workload), generation_(workload.generation_) { ++workload.frames_; }
+    ~Frame() {
+      if (generation_ == workload_.generation_) --workload_.frames_;
+    }
+    Frame(const Frame&) = delete;
+    Frame& operator=(const Frame&) = delete;
+
+   private:
+    Workload& workload_;
+    const std::uint64_t generation_;
   };
 
   void next(Client& client, std::uint64_t generation);
@@ -64,6 +87,11 @@ class Workload {
   void note(const ExecutionContext& context, std::string step = "");
   [[nodiscard]] Task<Result<Json>> take_steps(const Intent& intent, ExecutionContext& context);
   [[nodiscard]] Task<Result<Json>> take_saga(const Intent& intent, ExecutionContext& context);
+  [[nodiscard]] Task<Result<Json>> take_waits(const Intent& intent, ExecutionContext& context);
+  [[nodiscard]] Task<Result<Json>> nap(std::string place, ExecutionContext& context);
+  [[nodiscard]] Task<Result<Json>> wait_for_approval(std::string place, const Intent& intent,
+                                                     ExecutionContext& context);
+  void answered_alike(const std::string& place, const std::string& answer);
   [[nodiscard]] Task<Result<void>> take_back(std::string key, const ExecutionContext& context);
   [[nodiscard]] Task<Result<Json>> run_step(std::string key, const ExecutionContext& context, std::uint64_t eighths);
   [[nodiscard]] Result<Json> act(const Intent& intent, ExecutionContext& context);
@@ -80,6 +108,10 @@ class Workload {
   std::vector<Intent> asked_;                                   // to be asked again by somebody
   std::vector<tests::ClientOperation> history_;
   std::vector<tests::LedgerEntry> ledger_;
+  std::map<std::string, Nap> naps_;             // by execution and which of its waits
+  std::map<std::string, std::string> answers_;  // likewise
+  std::vector<tests::Violation> complaints_;
+  std::size_t frames_ = 0;
 };
 
 }  // namespace symphainy::simulation
