@@ -14,6 +14,7 @@ class Chaos:
         self.every_s, self.choose = every_s, choose
         self.kills = Counter()
         self.restart_s = Counter()
+        self.submission = None  # what the submitter hands in
         self._set_alarm()
 
     def _set_alarm(self):
@@ -26,26 +27,23 @@ class Chaos:
     def is_due(self):
         return self.alarm is not None and time.monotonic() >= self.alarm
 
-    def strike(self, a_pass):
-        """Kills, and starts again. True when the pass of `run` is dead as well."""
+    def strike(self):
+        """Kills, and starts again."""
         victim = self.choose.choice(VICTIMS)
         begun = time.monotonic()
+        if victim == "submitter":
+            self.kills[victim] += 1
+            self.submission.hand_in_and_vanish(self.node.data)
         if "node" in victim:
             self._kill_node()
         if "postgres" in victim:
             self.kills["PostgreSQL"] += 1
             self.postgres.crash()
-        # Without a node `run` would take the data directory for itself.
-        if victim != "postgres":
-            a_pass.end(kill=True)
-            self.kills["run"] += 1
-        if "postgres" in victim:
             self.postgres.start()
         if "node" in victim:
             self._restart_node()
         self.restart_s[victim] += time.monotonic() - begun
         self._set_alarm()
-        return victim != "postgres"
 
     def _kill_node(self):
         self.kills["node"] += 1

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "import_portfolio_service.h"
 
-#include <algorithm>
+#include <string>
 #include <utility>
 
-#include "migrate_policy_service.h"
-#include "policy_row.h"
-#include "portfolio_file.h"
+#include "import_counts.h"
+#include "import_rows_service.h"
+#include "ingest_portfolio_service.h"
+#include "parameters.h"
 
 namespace policy_migration {
 namespace {
@@ -20,105 +21,55 @@ constexpr const char* kSchema = R"({
   "properties": {
     "path": {"type": "string"},
     "copies": {"type": "integer", "minimum": 1, "maximum": 1000},
-    "rows": {"type": "integer", "minimum": 1}
+    "rows": {"type": "integer", "minimum": 1},
+    "slice_rows": {"type": "integer", "minimum": 1, "maximum": 5000}
   }
 })";
 
-constexpr std::size_t kPiece = 256 * 1024;  // bytes of the manifest that are written at once
+constexpr std::uint64_t kSliceRows = 500;
+constexpr std::uint64_t kMostChildren = 9'000;  // an execution can take 10,000 steps
 
-std::uint64_t number_of(const Json& parameters, std::string_view member, std::uint64_t absent) {
-  const Json* value = parameters.find(member);
-  return value == nullptr ? absent : value->as_uint64().value();
-}
-
-Result<Artifact> store(ExecutionContext& context, std::string name, std::string media_type, std::string_view bytes) {
-  auto sink = context.open_artifact(std::move(name), std::move(media_type));
-  if (!sink) return std::unexpected(sink.error());
-  if (auto written = (*sink)->write(bytes); !written) return std::unexpected(written.error());
-  return (*sink)->finish();
-}
-
-Result<std::string> refer_to(ExecutionContext& context, std::string type, const Artifact& artifact, Json metadata) {
-  return context.register_reference({.type = std::move(type),
-                                     .name = artifact.name,
-                                     .digest = artifact.digest,
-                                     .size = artifact.size,
-                                     .media_type = artifact.media_type,
-                                     .location = artifact.location,
-                                     .metadata = std::move(metadata)});
-}
-
-/// The rows, without the header. invalid_argument when the file has another.
-Result<std::vector<std::string_view>> rows_of(std::string_view bytes, std::uint64_t most) {
-  std::vector<std::string_view> lines = lines_of(bytes);
-  if (lines.empty() || lines.front() != portfolio_header()) {
-    return fail(ErrorCode::invalid_argument,
-                "path names a file that is no portfolio: its first line must be " + portfolio_header(),
-                "not_a_portfolio");
+std::unexpected<Error> failed_child(std::string_view intent_type, const ChildResult& child) {
+  const std::string why = child.error ? child.error->message : std::string(to_string(child.status));
+  Error error{ErrorCode::failed, std::string(intent_type) + " " + child.execution_id + ": " + why, "not_imported", {}};
+  if (child.error) {
+    error.code = child.error->code;
+    error.reason = child.error->name();
   }
-  lines.erase(lines.begin());
-  lines.resize(std::min<std::uint64_t>(lines.size(), most));
-  return lines;
+  return std::unexpected(std::move(error));
 }
 
-/// The policy of a row: what the old system calls it, and for a copy of the row which one. A row whose number cannot be
-/// is known by its place; it will be refused.
-std::string policy_number_of(std::string_view row, std::uint64_t row_number, std::uint64_t copy) {
-  std::string number(row.substr(0, row.find(',')));
-  const bool is_number = !number.empty() && number.size() <= 12 &&
-                         std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; });
-  if (!is_number) number = "0-" + std::to_string(row_number % 1'000'000);
-  return copy == 0 || !is_number ? number : number + "-" + std::to_string(copy);
+Task<Result<Json>> ingested(const Json& parameters, ExecutionContext& context) {
+  Json what = Json::object(
+      {{"path", *parameters.find("path")}, {"slice_rows", number_of(parameters, "slice_rows", kSliceRows)}});
+  if (const Json* rows = parameters.find("rows")) what["rows"] = *rows;
+  auto child =
+      co_await context.execute("ingest", {.intent_type = std::string(kIngestPortfolio), .parameters = std::move(what)});
+  if (!child) co_return std::unexpected(std::move(child).error());
+  if (child->status != ExecutionStatus::completed) co_return failed_child(kIngestPortfolio, *child);
+  co_return std::move(child->value);
 }
 
-std::string intent_line(const std::string& portfolio, std::uint64_t row_number, std::uint64_t copy,
-                        std::string_view row) {
-  return Json::object({{"intent_type", kMigratePolicy},
-                       {"idempotency_key",
-                        "migrate:" + portfolio + ":" + std::to_string(row_number) + ":" + std::to_string(copy)},
-                       {"parameters", migrate_policy_parameters(portfolio, row_number,
-                                                                policy_number_of(row, row_number, copy), row)}})
-             .dump() +
-         "\n";
-}
-
-Result<Artifact> write_manifest(ExecutionContext& context, const std::string& portfolio,
-                                const std::vector<std::string_view>& rows, std::uint64_t copies) {
-  auto sink = context.open_artifact("migrations.ndjson", "application/x-ndjson");
-  if (!sink) return std::unexpected(sink.error());
-  std::string piece;
+Task<Result<std::vector<std::string>>> spawn_imports(const std::string& portfolio, const Json& slices,
+                                                     std::uint64_t copies, ExecutionContext& context) {
+  if (slices.size() * copies > kMostChildren) {
+    co_return fail(ErrorCode::invalid_argument,
+                   "copies is " + std::to_string(copies) + ", of " + std::to_string(slices.size()) + " slices, and " +
+                       std::to_string(kMostChildren) +
+                       " is the most of them together; raise slice_rows, or lower copies",
+                   "too_many_slices");
+  }
+  std::vector<std::string> ids;
   for (std::uint64_t copy = 0; copy < copies; ++copy) {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      piece += intent_line(portfolio, i + 1, copy, rows[i]);
-      if (piece.size() < kPiece) continue;
-      if (auto written = (*sink)->write(piece); !written) return std::unexpected(written.error());
-      piece.clear();
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      auto id = co_await context.spawn(
+          "import", {.intent_type = std::string(kImportRows),
+                     .parameters = import_rows_parameters(portfolio, Slice::from_json(slices.at(i)), copy)});
+      if (!id) co_return std::unexpected(std::move(id).error());
+      ids.push_back(*std::move(id));
     }
   }
-  if (auto written = (*sink)->write(piece); !written) return std::unexpected(written.error());
-  return (*sink)->finish();
-}
-
-Result<HandlerResult> import(const std::string& directory, const Json& parameters, ExecutionContext& context) {
-  const std::string path(parameters.find("path")->as_string().value());
-  const auto bytes = read_portfolio(directory, path);
-  if (!bytes) return std::unexpected(bytes.error());
-  const auto rows = rows_of(*bytes, number_of(parameters, "rows", UINT64_MAX));
-  if (!rows) return std::unexpected(rows.error());
-  const std::uint64_t copies = number_of(parameters, "copies", 1);
-
-  const auto file = store(context, "portfolio.csv", "text/csv", *bytes);
-  if (!file) return std::unexpected(file.error());
-  const auto portfolio = refer_to(context, "portfolio", *file, Json::object({{"path", path}}));
-  if (!portfolio) return std::unexpected(portfolio.error());
-
-  const auto listed = write_manifest(context, *portfolio, *rows, copies);
-  if (!listed) return std::unexpected(listed.error());
-  const std::uint64_t count = rows->size() * copies;
-  const auto manifest = refer_to(context, "row_manifest", *listed, Json::object({{"rows", count}}));
-  if (!manifest) return std::unexpected(manifest.error());
-  if (auto tracked = context.track_provenance(*manifest, *portfolio); !tracked) return std::unexpected(tracked.error());
-  return HandlerResult{Json::object({{"portfolio", *portfolio}, {"manifest", *manifest}, {"rows", count}})};
+  co_return ids;
 }
 
 }  // namespace
@@ -128,7 +79,22 @@ std::vector<IntentSupport> ImportPortfolioService::supported_intents() const {
 }
 
 Task<Result<HandlerResult>> ImportPortfolioService::handle_intent(const Intent& intent, ExecutionContext& context) {
-  co_return import(directory_, intent.parameters, context);
+  const auto file = co_await ingested(intent.parameters, context);
+  if (!file) co_return std::unexpected(file.error());
+  const std::string portfolio = text_of(*file, "portfolio");
+  auto ids =
+      co_await spawn_imports(portfolio, *file->find("slices"), number_of(intent.parameters, "copies", 1), context);
+  if (!ids) co_return std::unexpected(std::move(ids).error());
+  const auto ends = co_await context.wait_children(*std::move(ids));
+  if (!ends) co_return std::unexpected(ends.error());
+  ImportCounts counts;
+  for (const ChildResult& end : **ends) {
+    if (end.status != ExecutionStatus::completed) co_return failed_child(kImportRows, end);
+    counts.add(ImportCounts::from_json(end.value));
+  }
+  Json result = counts.to_json();
+  result["portfolio"] = portfolio;
+  co_return HandlerResult{std::move(result)};
 }
 
 }  // namespace policy_migration

@@ -13,9 +13,10 @@
 #include <utility>
 
 #include "import_portfolio_service.h"
+#include "import_rows_service.h"
+#include "ingest_portfolio_service.h"
 #include "migrate_policy_service.h"
 #include "policy_system.h"
-#include "reject_policy_service.h"
 
 namespace {
 
@@ -57,8 +58,9 @@ Result<void> register_domains(Runtime& runtime) {
   auto policies = policy_system();
   if (!policies) return std::unexpected(policies.error());
   const std::shared_ptr<DomainService> services[] = {
-      std::make_shared<ImportPortfolioService>(environment("PORTFOLIO_DIRECTORY", ".")),
-      std::make_shared<MigratePolicyService>(*policies), std::make_shared<RejectPolicyService>()};
+      std::make_shared<ImportPortfolioService>(),
+      std::make_shared<IngestPortfolioService>(environment("PORTFOLIO_DIRECTORY", ".")),
+      std::make_shared<ImportRowsService>(), std::make_shared<MigratePolicyService>(*policies)};
   for (const auto& service : services)
     if (auto registered = runtime.register_service(service); !registered) return registered;
   return {};

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "parameters.h"
 #include "policy_row.h"
 
 namespace policy_migration {
@@ -19,7 +20,7 @@ constexpr const char* kSchema = R"({
   "properties": {
     "portfolio": {"type": "string"},
     "row_number": {"type": "integer", "minimum": 1},
-    "policy_number": {"type": "string", "pattern": "^[0-9]{1,12}(-[0-9]{1,6})?$"},
+    "policy_number": {"type": "string", "pattern": "^[0-9]{1,12}(-[0-9]{1,6}){0,2}$"},
     "row": {"type": "string", "maxLength": 4096}
   }
 })";
@@ -46,10 +47,6 @@ RetryPolicy between_attempts() {
 
 RetryPolicy between_withdrawals() {
   return {.max_tries = 1'000, .first_delay_us = 20'000, .max_delay_us = 5'000'000, .max_age_us = 0};
-}
-
-std::string text_of(const Json& object, std::string_view member) {
-  return std::string(object.find(member)->as_string().value());
 }
 
 Task<Result<Json>> validated(std::string row) {

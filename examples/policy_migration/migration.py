@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One migration from its beginning to its end: PostgreSQL, a node, and everything that is submitted to it."""
-import json
+"""One migration from its beginning to its end: PostgreSQL, a node, and the one intent that is submitted to it."""
 import random
 import shutil
 import sys
@@ -11,13 +10,13 @@ from pathlib import Path
 from chaos import Chaos
 from node import Node
 from postgres import Postgres
-from source import is_chosen
+from source import is_chosen, read_rows
 from submission import Refused, Submission
 
 TENANT = "acme"
-CONCURRENCY = 64
 HANDLER_THREADS = 32
-PASSES_WITHOUT_PROGRESS = 5
+ASKED_EVERY_S = 0.2
+GIVES_UP_AFTER_S = 300
 
 
 class Migration:
@@ -25,10 +24,14 @@ class Migration:
 
     def __init__(self, options, kills):
         self.options = options
-        self.home = Path(tempfile.mkdtemp(prefix="policy-migration-"))
-        self.postgres = self.node = self.running = None
+        self.postgres = self.node = None
         self.kills = kills
-        self.rejections = Submission([])
+        # Every policy that is to be, by its number.
+        source = read_rows(options.file, options.rows)
+        self.rows = {row.policy_number(copy): row for copy in range(options.scale) for row in source}
+        if len(self.rows) != len(source) * options.scale:
+            raise Refused(f"{options.file} has a policy twice")
+        self.home = Path(tempfile.mkdtemp(prefix="policy-migration-"))
 
     def __enter__(self):
         try:
@@ -52,8 +55,6 @@ class Migration:
                            random.Random(f"{options.seed}/kills"))
 
     def __exit__(self, *_):
-        if self.running is not None:
-            self.running.end(kill=True)
         if self.node is not None and self.node.process is not None and self.node.process.poll() is None:
             self.node.kill()
         if self.postgres is not None:
@@ -63,74 +64,54 @@ class Migration:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def run(self):
-        begun = time.monotonic()
-        imported = self._import()
-        self.portfolio = imported["portfolio"]
-        self.migrations = Submission(self._manifest(imported["manifest"]))
-        self.parameters = [json.loads(line)["parameters"] for line in self.migrations.lines]
         self.held = self._hold()
-        self.import_s = time.monotonic() - begun
         begun = time.monotonic()
-        self._submit(self.migrations, "migrated")
-        self.migration_s = time.monotonic() - begun
-        self.rejections = Submission([self._rejection(i, end) for i, end in enumerate(self.migrations.ends)
-                                      if end.status != "completed"])
-        self._submit(self.rejections, "rejections told")
-        self.total_s = time.monotonic() - begun
+        self.imported = self._import()
+        self.import_s = time.monotonic() - begun
         if self.node.stop() != 0:
             raise RuntimeError("the node did not stop well: see its log")
-
-    def _import(self):
-        parameters = {"path": self.options.file.name, "copies": self.options.scale}
-        if self.options.rows is not None:
-            parameters["rows"] = self.options.rows
-        submission = Submission([json.dumps({"intent_type": "import_portfolio", "idempotency_key": "import",
-                                             "parameters": parameters}) + "\n"])
-        self._submit(submission, None)
-        end = submission.ends[0]
-        if end.status != "completed":
-            raise Refused(f"import_portfolio: {end.error['message']}")
-        return end.result
-
-    def _manifest(self, reference):
-        # The import is durable; what reading commands see may be a moment behind.
-        text = self.node.ask("reference", "show", reference, "--tenant", TENANT, "--content", within_s=10)
-        return text.splitlines(keepends=True)
 
     def _hold(self):
         """Puts some policies on hold in the new system: they will be refused behind their write."""
         options = self.options
-        held = {p["policy_number"] for p in self.parameters
-                if is_chosen(options.seed, "hold", p["policy_number"], options.hold_rate)}
+        held = {number for number in self.rows if is_chosen(options.seed, "hold", number, options.hold_rate)}
         if held:
             rows = "".join(f"{number}\tunder review\n" for number in sorted(held))
             self.postgres.sql(f"COPY holds FROM STDIN;\n{rows}\\.\n")
         return held
 
-    def _rejection(self, index, end):
-        parameters = {"migration": self.parameters[index], "execution": end.execution, "status": end.status,
-                      "error": {"code": end.error["code"], "message": end.error["message"]}}
-        return json.dumps({"intent_type": "reject_policy", "idempotency_key": f"reject:{self.portfolio}:{index}",
-                           "parameters": parameters}) + "\n"
+    def intent(self):
+        """The one that is handed in."""
+        parameters = {"path": self.options.file.name, "copies": self.options.scale, "slice_rows": self.options.slice_rows}
+        if self.options.rows is not None:
+            parameters["rows"] = self.options.rows
+        return {"intent_type": "import_portfolio", "tenant_id": TENANT, "session_id": "migration", "solution_id": "policies",
+                "actor": {"type": "service", "id": "migration"}, "idempotency_key": f"import:{self.options.file.name}",
+                "parameters": parameters}
 
-    def _submit(self, submission, told):
-        idle = 0
-        while not submission.is_done():
-            before, kills = submission.ended, self.chaos.kills.total()
-            self._pass_over(submission, told)
-            if submission.refused:
-                raise Refused(submission.refused)
-            idle = idle + 1 if (submission.ended, self.chaos.kills.total()) == (before, kills) else 0
-            if idle == PASSES_WITHOUT_PROGRESS:
-                raise RuntimeError(f"{len(submission.lines) - submission.ended} intents do not come to an end")
+    def _import(self):
+        """Its result, however often its node dies."""
+        submission = Submission(self.intent())
+        self.chaos.submission = submission
+        answered = time.monotonic()
+        while submission.result is None:
+            if submission.hand_in(self.node.data):
+                answered = time.monotonic()
+            elif time.monotonic() - answered > GIVES_UP_AFTER_S:
+                raise RuntimeError(f"the node has not answered for {GIVES_UP_AFTER_S} s")
+            self._tell_progress(submission)
+            self._wait(ASKED_EVERY_S)
+        return submission.result
 
-    def _pass_over(self, submission, told):
-        self.running = submission.begin_pass(self.node, TENANT, CONCURRENCY)
-        while not self.running.is_over(min(self.chaos.left_s(), 0.5)):
-            if told and sys.stderr.isatty():
-                print(f"\r{submission.ended} of {len(submission.lines)} {told}, "
-                      f"{self.chaos.kills.total()} kills ", end="", file=sys.stderr, flush=True)
-            if self.chaos.is_due() and self.chaos.strike(self.running):
-                break
-        self.running.end()
-        self.running = None
+    def _wait(self, span_s):
+        until = time.monotonic() + span_s
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, self.chaos.left_s()))
+            if self.chaos.is_due():
+                self.chaos.strike()
+
+    def _tell_progress(self, submission):
+        if sys.stderr.isatty():
+            active = self.postgres.sql("SELECT count(*) FROM policies WHERE status = 'active'")[0]
+            print(f"\r{int(active):,} of {len(self.rows):,} policies, {self.chaos.kills.total()} kills ",
+                  end="" if submission.result is None else "\n", file=sys.stderr, flush=True)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our node: `policy_migration serve` on a data directory, which can be killed and started again."""
 import os
+import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 READY_WITHIN_S = 60
 
@@ -15,6 +17,7 @@ class Node:
         self.log = home / "node.log"
         self.environment = {**os.environ, **environment}
         self.process = None
+        self.peak_mib = 0  # of memory, in any of its lives
 
     def begin_start(self):
         with open(self.log, "ab") as log:
@@ -36,12 +39,22 @@ class Node:
                 raise RuntimeError(f"the node does not serve:\n{said[-2000:]}")
             time.sleep(0.01)
 
+    def _note_memory(self):
+        try:
+            status = Path(f"/proc/{self.process.pid}/status").read_text()
+        except OSError:
+            return
+        if found := re.search(r"^VmHWM:\s+(\d+) kB", status, re.M):
+            self.peak_mib = max(self.peak_mib, int(found[1]) // 1024)
+
     def kill(self):
+        self._note_memory()
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def stop(self):
         """As an operator would; returns its exit code."""
+        self._note_memory()
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=120)
 

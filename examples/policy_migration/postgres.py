@@ -57,11 +57,16 @@ def children_of(parent):
     return found
 
 
-def is_alive(process):
+def state_of(process):
+    """Its letter in /proc; X when there is none."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return "X"
+
+
+def is_alive(process):
+    return state_of(process) not in "ZX"
 
 
 class Postgres:
@@ -136,7 +141,11 @@ class Postgres:
     def crash(self):
         """SIGKILL for all of it at once, as when the machine goes."""
         first = self.server.pid
-        os.kill(first, signal.SIGSTOP)  # so that it starts no more of them
+        # So that it starts no more of them: one that is overlooked may wait for ever for a lock of one that is gone, and
+        # keeps the next server from starting.
+        os.kill(first, signal.SIGSTOP)
+        while state_of(first) not in "TtZX":
+            time.sleep(0.001)
         processes = children_of(first)
         for process in (first, *processes):
             try:

@@ -2,6 +2,7 @@
 """The portfolio as Python's csv and decimal read it: what the migration is measured against."""
 import csv
 import hashlib
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,9 +17,17 @@ def portfolio_file():
 
 
 class Row:
-    def __init__(self, fields):
-        self.policy_id = fields["policyID"]
+    """number: its place in the file, from 1."""
+
+    def __init__(self, number, fields):
+        self.number = number
         self.fields = fields
+
+    def policy_number(self, copy):
+        """Under which it is to stand in the new system; copy: 0 for the row itself."""
+        known = self.fields.get("policyID") or ""
+        number = known if re.fullmatch("[0-9]{1,12}", known) else f"0-{self.number % 1_000_000}"
+        return number + (f"-{copy}" if copy else "")
 
     def cents(self, field):
         """Exactly; None when it is no amount of whole cents."""
@@ -32,7 +41,8 @@ class Row:
 def read_rows(path, most=None):
     with open(path, newline="", encoding="utf-8") as file:
         lines = [line for line in file.read().replace("\r\n", "\n").replace("\r", "\n").split("\n") if line]
-    return [Row(fields) for fields in csv.DictReader(lines[: None if most is None else most + 1])]
+    found = csv.DictReader(lines[: None if most is None else most + 1])
+    return [Row(number, fields) for number, fields in enumerate(found, 1)]
 
 
 def is_chosen(seed, what, name, rate):

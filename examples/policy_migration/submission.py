@@ -1,104 +1,82 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hands intents to the node through `policy_migration run` until each of them has ended, whatever is killed meanwhile.
+"""Hands one intent to a node that may die at any moment, and asks until its execution has ended.
 
-Every intent has an idempotency key, so handing it in again is asking how it ended.
+The intent has an idempotency key, so handing it in again is asking how far it has come. Asking goes through the node's
+control socket, POST /v1/executions, which answers as soon as the intent is durable and waits for nothing.
 """
+import http.client
 import json
-import subprocess
-import threading
-from dataclasses import dataclass
+import socket
+from pathlib import Path
 
-# An execution of these is over. What was not recorded, or is unknown, is handed in again.
-ENDS = ("completed", "compensated", "failed")
-STUCK = ("parked", "compensation_stuck", "cancelled", "terminated")
-
-
-@dataclass
-class End:
-    status: str
-    execution: str
-    error: dict | None
-    result: object
+RUNNING = ("running", "pending", "waiting", "compensating")
+ANSWERS_WITHIN_S = 60
 
 
 class Refused(Exception):
-    """An intent that the node will never take."""
+    """The import will never come to the end that it must come to."""
+
+
+class ControlSocket(http.client.HTTPConnection):
+    """A connection to a node, by its data directory."""
+
+    def __init__(self, data):
+        super().__init__("localhost", timeout=ANSWERS_WITHIN_S)
+        self.data = data
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(Path(self.data) / "control.sock"))
 
 
 class Submission:
-    """The intents of one kind, as lines of JSON, and how those ended that have."""
+    """One intent, and what is known of its execution."""
 
-    def __init__(self, lines):
-        self.lines = lines
-        self.ends = [None] * len(lines)
-        self.ended = 0
-        self.first_open = 0
-        self.refused = None
+    def __init__(self, intent):
+        self.body = json.dumps(intent)
+        self.execution = None
+        self.result = None
 
-    def is_done(self):
-        return self.ended == len(self.lines)
-
-    def begin_pass(self, node, tenant, concurrency):
-        return Pass(self, node, tenant, concurrency)
-
-    def open_indexes(self):
-        while self.first_open < len(self.ends) and self.ends[self.first_open] is not None:
-            self.first_open += 1
-        return (i for i in range(self.first_open, len(self.ends)) if self.ends[i] is None)
-
-    def take(self, index, answer):
-        status, error = answer["status"], answer.get("error")
-        if status in ENDS:
-            self._take_end(index, End(status, answer["execution_id"], error, answer.get("result")))
-        elif status in STUCK or (status == "rejected" and answer["execution_id"]):
-            self.refused = f"intent {index + 1} is {status}: {json.dumps(error)}"
-
-    def _take_end(self, index, end):
-        before = self.ends[index]
-        if before is None:
-            self.ends[index] = end
-            self.ended += 1
-        elif (before.status, before.execution) != (end.status, end.execution):
-            self.refused = f"intent {index + 1} ended as {before} and as {end}"
-
-
-class Pass:
-    """One `run` over what has not ended."""
-
-    def __init__(self, submission, node, tenant, concurrency):
-        self.submission = submission
-        self.sent = []
-        self.process = subprocess.Popen(
-            [node.program, "run", "--data", node.data, "--tenant", tenant, "--concurrency", str(concurrency)],
-            env=node.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.threads = [threading.Thread(target=t, daemon=True) for t in (self._feed, self._read)]
-        for thread in self.threads:
-            thread.start()
-
-    def _feed(self):
+    def hand_in(self, data):
+        """Asks once. False: the node gave no answer, and whether it took the intent is not known."""
+        connection = ControlSocket(data)
         try:
-            with self.process.stdin as to:
-                for index in self.submission.open_indexes():
-                    self.sent.append(index)
-                    to.write(self.submission.lines[index])
-        except (BrokenPipeError, ValueError):
-            pass  # it is dead: what it did not take goes to the next one
+            connection.request("POST", "/v1/executions", self.body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            status, body = answer.status, answer.read()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        if status not in (200, 202):
+            if status < 500 and status != 429:
+                raise Refused(f"the node refuses the intent: {body.decode(errors='replace')}")
+            return False
+        self._take(json.loads(body))
+        return True
 
-    def _read(self):
-        for line in self.process.stdout:
-            if not line.endswith("\n"):
-                break  # it was killed in the middle of it
-            answer = json.loads(line)
-            self.submission.take(self.sent[answer["line"] - 1], answer)
+    def hand_in_and_vanish(self, data):
+        """As a submitter that is killed before it reads the answer."""
+        connection = ControlSocket(data)
+        try:
+            connection.request("POST", "/v1/executions", self.body, {"Content-Type": "application/json"})
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
 
-    def is_over(self, within_s):
-        self.threads[1].join(within_s)
-        return not self.threads[1].is_alive()
-
-    def end(self, kill=False):
-        if kill:
-            self.process.kill()
-        for thread in self.threads:
-            thread.join()
-        self.process.wait()
-        self.process.stdout.close()
+    def _take(self, answer):
+        execution, status = answer["execution_id"], answer["status"]
+        if self.execution is not None and execution != self.execution:
+            raise Refused(f"one idempotency key stands for the executions {self.execution} and {execution}")
+        self.execution = execution or None
+        if status in RUNNING:
+            if self.result is not None:
+                raise Refused(f"{execution} has ended and is {status}")
+        elif status != "completed":
+            raise Refused(f"import_portfolio is {status}: {answer.get('error', {}).get('message')}")
+        elif self.result not in (None, answer["result"]):
+            raise Refused(f"{execution} ended with {self.result} and with {answer['result']}")
+        else:
+            self.result = answer["result"]

@@ -75,7 +75,7 @@ class AttemptSteps final : public StepLog {
   /// Whether what it waits for is there with the end of this child.
   [[nodiscard]] bool ends_with(const std::string& child) const;
   /// Those that it waits for, and that have not ended.
-  [[nodiscard]] std::set<std::string> awaited_children() const;
+  [[nodiscard]] const std::set<std::string>& awaited_children() const noexcept { return awaited_children_; }
   /// A child's end that has just been recorded, for whoever waits for it; with the end of that wait, if ends_with().
   void keep(const std::string& child, Json outcome, std::uint64_t position);
   /// That is over with this value, whose record ends at the position.
@@ -107,6 +107,7 @@ class AttemptSteps final : public StepLog {
   std::uint64_t recorded_position_;   // of the last record of the attempt
   std::deque<ReceivedSignal> inbox_;  // that no wait has taken
   EndedChildren children_;
+  std::set<std::string> awaited_children_;
   std::optional<WaitStart> open_;
   struct Over {
     Json value;

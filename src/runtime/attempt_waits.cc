@@ -56,11 +56,12 @@ Task<Result<Json>> AttemptSteps::wait_here(Wait wait, std::vector<base::RecordDr
   }
   open_ = std::move(wait.start);
   over_.reset();
+  awaited_children_ = missing(*open_, children_);
   if (auto signal = take_signal(*open_)) {
     drafts.push_back(ended(*open_, signal->id(), false));
     co_return co_await end_with(std::move(signal->json), std::move(drafts));
   }
-  if (open_->kind == WaitKind::children && has_all(*open_, children_)) {
+  if (open_->kind == WaitKind::children && awaited_children_.empty()) {
     drafts.push_back(ended(*open_, "", false));
     co_return co_await end_with(results_of(*open_, children_), std::move(drafts));
   }
@@ -130,19 +131,13 @@ Task<AttemptSteps::Roused> AttemptSteps::stay_awake() {
 }
 
 bool AttemptSteps::ends_with(const std::string& child) const {
-  const WaitStart* wait = awaited();
-  if (wait == nullptr || wait->kind != WaitKind::children) return false;
-  return std::ranges::all_of(wait->children,
-                             [&](const std::string& one) { return one == child || children_.contains(one); });
-}
-
-std::set<std::string> AttemptSteps::awaited_children() const {
-  return awaited() == nullptr ? std::set<std::string>() : missing(*awaited(), children_);
+  return awaited() != nullptr && awaited_children_.size() == 1 && awaited_children_.contains(child);
 }
 
 void AttemptSteps::keep(const std::string& child, Json outcome, std::uint64_t position) {
   const bool ends = ends_with(child);
   children_.insert_or_assign(child, std::move(outcome));
+  awaited_children_.erase(child);
   if (ends) end_wait(results_of(*open_, children_), position);
 }
 

@@ -90,6 +90,11 @@ ExecutionResult as_it_is(const TrackedExecution& tracked) {
   ExecutionResult result = result_so_far(tracked.row);
   if (tracked.asleep) result.status = ExecutionStatus::waiting;
   if (tracked.driven != nullptr && tracked.driven->undoing) result.status = ExecutionStatus::compensating;
+  if (tracked.running) return result;
+  using enum ExecutionStatus;
+  for (const ExecutionStatus status : {pending, parked, compensation_stuck}) {
+    if (tracked.row.status == to_string(status)) result.status = status;
+  }
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <iterator>
+#include <span>
 
 #include "base/try.h"
 #include "runtime/lifecycle_payloads.h"
@@ -160,17 +161,17 @@ Error retired(const public_works::ExecutionRow& execution, const Error& error) {
   return told;
 }
 
-// The execution's records of one batch.
-Result<std::vector<base::LogRecord>> read_commit(const public_works::EventLog& log,
-                                                 const public_works::ExecutionRow& execution,
-                                                 std::uint64_t first_position) {
+// The execution's records of these batches.
+Result<std::vector<base::LogRecord>> read_commits(const public_works::EventLog& log,
+                                                  const public_works::ExecutionRow& execution,
+                                                  std::span<const std::uint64_t> first_positions) {
   std::vector<base::LogRecord> records;
   const auto id = base::Uuid::parse(execution.execution_id);
-  const auto read = log.read_batches(first_position, [&](const base::LogBatch& batch) {
+  const auto read = log.read_batches_at(first_positions, [&](const base::LogBatch& batch) {
     for (const base::LogRecord& record : batch.records) {
       if (id && record.execution == *id) records.push_back(record);
     }
-    return false;
+    return true;
   });
   if (!read && read.error().reason == public_works::kHistoryRetired) {
     return std::unexpected(retired(execution, read.error()));
@@ -213,11 +214,7 @@ std::vector<base::LogRecord> as_records(const std::vector<base::RecordDraft>& dr
 
 Result<std::vector<base::LogRecord>> read_history(const public_works::EventLog& log,
                                                   const public_works::ExecutionRow& execution) {
-  std::vector<base::LogRecord> records;
-  for (const std::uint64_t first_position : execution.batches) {
-    TRY(auto commit, read_commit(log, execution, first_position));
-    std::ranges::move(commit, std::back_inserter(records));
-  }
+  TRY(auto records, read_commits(log, execution, execution.batches));
   if (records.empty()) {
     return fail(ErrorCode::corrupt, fmt::format("the log has no records of execution {}", execution.execution_id));
   }
@@ -230,7 +227,7 @@ Result<std::optional<PastExecution>> read_history_until(const public_works::Even
   Projection projection({});
   PastExecution past;
   for (const std::uint64_t first_position : execution.batches) {
-    TRY(auto commit, read_commit(log, execution, first_position));
+    TRY(auto commit, read_commits(log, execution, {&first_position, 1}));
     if (!std::ranges::all_of(commit, [&](const base::LogRecord& record) { return moment.covers(record); })) break;
     for (const base::LogRecord& record : commit) TRY(projection.fold(record, first_position));
     std::ranges::move(commit, std::back_inserter(past.records));

@@ -22,10 +22,11 @@ bool is_waiting_status(ExecutionStatus status) noexcept {
   return status == ExecutionStatus::parked || status == ExecutionStatus::compensation_stuck;
 }
 
-// Here, so that nobody needs to wait to learn how it stands.
+// Nobody needs to wait to learn how it stands: it goes on here, or will without anybody's doing, as one that waits
+// does, and one that nobody has taken up yet.
 bool is_going_on(const Binding& binding) {
-  if (!binding.tracked || binding.tracked->ended) return false;
-  return binding.tracked->asleep || (binding.tracked->running && !binding.tracked->parking);
+  const TrackedPtr& tracked = binding.tracked;
+  return tracked && !tracked->parking && !tracked->ended && (tracked->running || !waits_for_somebody(tracked->row));
 }
 
 }  // namespace
@@ -67,6 +68,7 @@ Task<void> ExecutionLifecycleManager::start(Intent intent, Answer answer) {
   if (acceptance->refusal) co_return answer(co_await reject(intent.to_json(), *acceptance->refusal));
   if (auto& first = acceptance->seen_before) {
     if (is_going_on(*first)) {
+      take_up(first->tracked);
       co_return co_await answer_when_durable(first->row.accepted_position, as_it_is(*first->tracked), answer);
     }
     co_return answer(co_await first_result(*std::move(first)));
@@ -411,10 +413,7 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::first_result(Binding bi
   if (binding.tracked) {
     const TrackedPtr first = binding.tracked;
     if (!waits_for_somebody(first->row)) {
-      // Left unfinished by an earlier process, and nobody has resumed it yet: this submission does.
-      if (first->row.status == "waiting") take_up_waiting(first);
-      if (first->row.status != "pending" && !first->running && !first->ended && !first->asleep)
-        spawn(resume_for_waiting(first));
+      take_up(first);
       if (!first->running && !first->ended && leaving_) co_return std::unexpected(left_to_the_next());
       co_await HandedOver{*first};
     }
@@ -430,6 +429,13 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::first_result(Binding bi
       history ? result_from_history(*history) : Result<ExecutionResult>(std::unexpected(history.error()));
   co_await move_to(parts_.partition);
   co_return result;
+}
+
+// Left unfinished by an earlier process, and nobody has resumed it yet: this submission does.
+void ExecutionLifecycleManager::take_up(const TrackedPtr& execution) {
+  if (execution->row.status == "waiting") take_up_waiting(execution);
+  if (execution->row.status != "pending" && !execution->running && !execution->ended && !execution->asleep)
+    spawn(resume_for_waiting(execution));
 }
 
 Task<void> ExecutionLifecycleManager::resume_for_waiting(TrackedPtr execution) {

@@ -180,6 +180,7 @@ class ExecutionLifecycleManager {
   [[nodiscard]] Task<Error> nothing_to_act_on(ExecutionCommand command, TrackedPtr ended);
   void hand_over(TrackedExecution& tracked, const Result<ExecutionResult>& result);
   [[nodiscard]] Task<Result<ExecutionResult>> first_result(Binding binding);
+  void take_up(const TrackedPtr& execution);
   [[nodiscard]] Task<void> resume_for_waiting(TrackedPtr execution);
   [[nodiscard]] Result<Execution> restore_execution(const TrackedPtr& tracked,
                                                     std::vector<base::RecordDraft> command = {});

@@ -70,10 +70,6 @@ std::string_view to_string(WaitKind kind) noexcept {
   return "unknown";
 }
 
-bool has_all(const WaitStart& wait, const EndedChildren& ended) {
-  return std::ranges::all_of(wait.children, [&](const std::string& child) { return ended.contains(child); });
-}
-
 std::set<std::string> missing(const WaitStart& wait, const EndedChildren& ended) {
   std::set<std::string> left;
   for (const std::string& child : wait.children) {

@@ -36,8 +36,7 @@ struct WaitStart {
 /// The children that have ended, by execution id: {"child", "error"?, "status", "value"?}.
 using EndedChildren = std::map<std::string, Json>;
 
-/// Whether all of its children are there.
-[[nodiscard]] bool has_all(const WaitStart& wait, const EndedChildren& ended);
+/// Those of its children that are not there.
 [[nodiscard]] std::set<std::string> missing(const WaitStart& wait, const EndedChildren& ended);
 /// What a wait for children came to: an array in their order.
 [[nodiscard]] Json results_of(const WaitStart& wait, const EndedChildren& ended);

@@ -50,7 +50,8 @@ class CrashScripts(unittest.TestCase):
         torture.count.update({"acknowledged": 10_000, "unknown": 1_000, "kills": 100, "killed in recovery": 20,
                               "again": 50, "retired_segments": 50, "new snapshots": 20, "retried": 100, "resumed": 50,
                               "cancelled": 50, "terminated": 50, "compensated": 100, "stuck": 50,
-                              "undone_of_cancelled": 50})
+                              "undone_of_cancelled": 50, "ended_by_time": 50, "ended_by_signal": 50,
+                              "taken_up": 50, "cut_short": 50})
         self.assertEqual(torture.proved_too_little(), [])
         for what in list(torture.count):
             enough, torture.count[what] = torture.count[what], 0

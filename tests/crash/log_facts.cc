@@ -57,6 +57,7 @@ void show_waiting(ExecutionFact& execution) {
   const bool is_waiting = waits.is_waiting();
   if (is_waiting) execution.row.status = "waiting";
   if (!is_waiting && execution.row.status == "waiting") execution.row.status = "running";
+  execution.row.waits_for = is_waiting ? waits.open()->key : "";
   execution.row.wake_us = is_waiting ? waits.open()->wake_us : 0;
   execution.row.wake_by_wall = is_waiting && waits.open()->wake_by_wall;
 }
@@ -169,6 +170,7 @@ void Reading::describe(public_works::ExecutionRow& row, const LogRecord& record,
   row.execution_id = record.execution.text();
   row.intent_id = text(intent, "intent_id");
   row.intent_type = text(intent, "intent_type");
+  row.parent = text(intent.find("parent"), "execution");
   row.session = text(intent, "session_id");
   row.solution = text(intent, "solution_id");
   row.actor = text(intent.find("actor"), "type") + ":" + text(intent.find("actor"), "id");

@@ -24,6 +24,7 @@ sys.path.insert(0, str(EXAMPLE))
 from findings import Findings  # noqa: E402
 from migration import Migration  # noqa: E402
 from postgres import NOT_TO_BE_HAD, NoPostgres, Postgres  # noqa: E402
+from submission import Submission  # noqa: E402
 
 BAD_ROWS = ["no number,FL,CLAY COUNTY,0,0,0,0,1,1,0,0,0,0,30.1,-81.7,Residential,Wood,1",
             "111,FL,CLAY COUNTY,0,0,0,0,1,1.001,0,0,0,0,30.1,-81.7,Residential,Wood,1",
@@ -42,7 +43,7 @@ def figure(report, name):
 
 def options(**more):
     values = {"program": PROGRAM, "file": SAMPLE, "fail_rate": 0.1, "hold_rate": 0.1, "kill_every": None, "scale": 1,
-              "rows": 40, "seed": 5, "keep": None}
+              "rows": 40, "slice_rows": 15, "seed": 5, "keep": None}
     return argparse.Namespace(**{**values, **more})
 
 
@@ -58,7 +59,7 @@ class AKilledMigration(InADirectory):
     def test_ends_as_one_in_which_nothing_was_killed(self):
         portfolio = self.path / "portfolio.csv"
         portfolio.write_text("\r\n".join([*SAMPLE.read_text().splitlines(), *BAD_ROWS]))
-        done = run(["--file", portfolio, "--scale", "2", "--fail-rate", "0.1", "--kill-every", "300ms",
+        done = run(["--file", portfolio, "--scale", "2", "--slice-rows", "100", "--fail-rate", "0.1", "--kill-every", "300ms",
                     "--verify-against-unkilled", "--seed", str(time.time_ns() % 1000)])
         said = done.stdout + done.stderr
         self.assertEqual(done.returncode, 0, said)
@@ -121,11 +122,35 @@ class AMigration(InADirectory):
     def test_refuses_options_that_cannot_be(self):
         for arguments, told in ((["--fail-rate", "0.9"], "no number from 0 to 0.5"),
                                 (["--kill-every", "1ms"], "no time from 50ms on"), (["--scale", "0"], "no whole number"),
+                                (["--slice-rows", "5001"], "at most 5000"),
                                 (["--file", "/nowhere"], "is no file"),
                                 (["--program", "/nowhere"], "is no program"), (["--keep", "/"], "exists already")):
             done = run(arguments)
             self.assertEqual(done.returncode, 2, arguments)
             self.assertIn(told, done.stderr)
+
+    def test_that_one_intent_stands_for_is_the_same_execution_however_often_it_is_handed_in(self):
+        with Migration(options(rows=20), kills=False) as migration:
+            intent = migration.intent()
+            submission = Submission(intent)
+            submission.hand_in_and_vanish(migration.node.data)
+            again = Submission(intent)
+            give_up = time.monotonic() + 60
+            while (submission.result is None or again.result is None) and time.monotonic() < give_up:
+                self.assertTrue(submission.hand_in(migration.node.data))
+                self.assertTrue(again.hand_in(migration.node.data))
+            self.assertEqual(submission.execution, again.execution)
+            self.assertEqual(submission.result["rows"], 20)
+            self.assertEqual(submission.result, again.result)
+            migration.node.kill()
+            self.assertFalse(submission.hand_in(migration.node.data))
+            migration.node.start()
+            self.assertTrue(submission.hand_in(migration.node.data))  # and it is answered as it was before
+
+    def test_refuses_more_slices_than_an_execution_can_have_children(self):
+        done = run(["--file", SAMPLE, "--slice-rows", "1", "--scale", "31"])
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("import_portfolio is failed: copies is 31, of 300 slices", done.stderr)
 
     def test_refuses_a_file_that_is_no_portfolio(self):
         other = self.path / "other.csv"

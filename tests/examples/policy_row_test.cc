@@ -10,6 +10,8 @@
 
 #include "fault_plan.h"
 #include "fixed_point.h"
+#include "import_rows_service.h"
+#include "ingest_portfolio_service.h"
 #include "portfolio_file.h"
 #include "temporary_directory.h"
 
@@ -145,6 +147,55 @@ TEST(Portfolio, ThatIsPublicAddsUpToTheCent) {
 TEST(PortfolioFile, HasLinesWhateverTheirEnds) {
   EXPECT_EQ(lines_of("a\rb\r\nc\n\nd"), (std::vector<std::string_view>{"a", "b", "c", "d"}));
   EXPECT_TRUE(lines_of("").empty());
+}
+
+// The rows as they stand at the slices' places.
+std::vector<std::string> rows_at(const std::vector<Slice>& slices, const std::string& file) {
+  std::vector<std::string> rows;
+  for (const Slice& slice : slices) {
+    EXPECT_EQ(slice.first_row, rows.size() + 1);
+    const std::string text = file.substr(slice.offset, slice.size);
+    const auto lines = lines_of(text);
+    EXPECT_EQ(lines.size(), slice.rows);
+    rows.insert(rows.end(), lines.begin(), lines.end());
+  }
+  return rows;
+}
+
+TEST(Slices, HoldEachRowOnceWhateverItsEnd) {
+  const std::vector<std::string> rows{"1,a", "2,b", "3,c", "4,d", "5,e"};
+  for (const char* end : {"\n", "\r", "\r\n", "\n\n"}) {
+    std::string file = portfolio_header();
+    for (const std::string& row : rows) file += end + row;
+    for (std::uint64_t slice_rows : {1U, 2U, 5U, 9U}) {
+      EXPECT_EQ(rows_at(slices_of(file, 9, slice_rows).value(), file), rows);
+      EXPECT_EQ(rows_at(slices_of(file + end, 3, slice_rows).value(), file).size(), 3U);
+    }
+  }
+  EXPECT_TRUE(slices_of(portfolio_header(), 9, 1).value().empty());
+}
+
+TEST(Slices, ReadBackAsTheyWereWritten) {
+  const Slice slice{.first_row = 501, .rows = 500, .offset = 1234, .size = 56789};
+  EXPECT_EQ(Slice::from_json(slice.to_json()).to_json().dump(), slice.to_json().dump());
+  EXPECT_EQ(slice.to_json().dump(), R"({"first_row":501,"offset":1234,"rows":500,"size":56789})");
+}
+
+TEST(Slices, AreOfAPortfolioAndNotTooMany) {
+  for (const char* file : {"", "a,b\n1,2\n"}) EXPECT_EQ(slices_of(file, 1, 1).error().reason, "not_a_portfolio");
+  std::string file = portfolio_header();
+  for (int i = 0; i < 10'001; ++i) file += "\nx";
+  EXPECT_EQ(slices_of(file, UINT64_MAX, 1).error().reason, "too_many_slices");
+  EXPECT_EQ(slices_of(file, UINT64_MAX, 2).value().size(), 5'001U);
+}
+
+TEST(PolicyNumber, IsOfTheRowOrItsPlace) {
+  EXPECT_EQ(policy_number_of("119736,FL", 7, 0), "119736");
+  EXPECT_EQ(policy_number_of("119736,FL", 7, 3), "119736-3");
+  for (const char* row : {"no number,FL", "", ",FL", "1234567890123,FL"}) {
+    EXPECT_EQ(policy_number_of(row, 7, 0), "0-7");
+    EXPECT_EQ(policy_number_of(row, 7, 3), "0-7-3");
+  }
 }
 
 TEST(PortfolioFile, IsReadFromItsDirectoryOnly) {

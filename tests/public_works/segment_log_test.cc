@@ -113,6 +113,31 @@ TEST(SegmentLogReadOnly, TakesNoLockAndChangesNothing) {
   EXPECT_TRUE(content_of(memory) == torn);
 }
 
+// Opening reads the last segment only, so an earlier one is not known yet.
+TEST(SegmentLogReadOnly, PassesOverASegmentOnceHoweverManyPositionsInItAreLookedFor) {
+  constexpr std::uint64_t kSegment = 1024 * 1024;
+  MemoryFileSystem memory;
+  Writer writer(memory, kSegment);
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(writer.append(std::string(kSegment / 20, 'x')));
+  ASSERT_TRUE(writer.log().close());
+  const std::uint64_t late = parse_segment_name(segments_of(content_of(memory)).at(1)).value() - 1;
+  UnreliableFileSystem files(memory);
+  LogClock clock(kNoonUs);
+  SeededRandom random(7);
+  const auto opened = open_read_only(files, clock, random);
+  ASSERT_TRUE(opened) << opened.error().message;
+  const std::uint64_t before = files.bytes_read();
+  for (int i = 0; i < 100; ++i) {
+    std::uint64_t first = 0;
+    ASSERT_TRUE((*opened)->read_batches(late, [&](const LogBatch& batch) {
+      first = batch.first_position();
+      return false;
+    }));
+    ASSERT_EQ(first, late);
+  }
+  EXPECT_LT(files.bytes_read() - before, 30 * kSegment);
+}
+
 TEST(SegmentLogReadOnly, OfNoLogIsNotFoundAndMakesNone) {
   MemoryFileSystem files;
   LogClock clock(kNoonUs);

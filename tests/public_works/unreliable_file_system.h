@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <random>
 
@@ -33,6 +34,7 @@ class UnreliableFileSystem final : public FileSystem {
   [[nodiscard]] int syncs() const { return syncs_; }
   [[nodiscard]] int changes() const { return changes_; }
   [[nodiscard]] int locks() const { return locks_; }
+  [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
 
   enum class Survival {
     synced,        ///< what was synced, under the names that were synced
@@ -102,7 +104,9 @@ class UnreliableFileSystem final : public FileSystem {
     OpenFile(UnreliableFileSystem& files, std::string path, std::unique_ptr<File> file, std::uint64_t inode)
         : files_(files), path_(std::move(path)), file_(std::move(file)), inode_(inode) {}
     Result<void> read_at(std::uint64_t offset, std::size_t length, std::string& out) const override {
-      return file_->read_at(offset, length, out);
+      const auto read = file_->read_at(offset, length, out);
+      files_.bytes_read_ += out.size();
+      return read;
     }
     Result<void> write_at(std::uint64_t offset, std::string_view bytes) override {
       return files_.change([&]() -> Result<void> {
@@ -173,6 +177,7 @@ class UnreliableFileSystem final : public FileSystem {
   int data_syncs_ = 0;
   int changes_ = 0;
   int locks_ = 0;
+  std::atomic<std::uint64_t> bytes_read_ = 0;
   bool crashed_ = false;
   std::map<std::uint64_t, std::string> synced_bytes_;
   std::map<std::string, std::uint64_t> synced_names_;

@@ -166,6 +166,42 @@ TEST_F(Children, EndForAParentInAnotherProcess) {
   EXPECT_EQ(row_of(reopened, "parent").status, "completed");
 }
 
+TEST_F(Children, AreWaitedForWhileWhoeverStartsTheirParentAgainIsAnsweredAtOnce) {
+  runtime_.support("parent", giving("sleep"));
+  const Intent intent = intent_for("parent");
+  for (int i = 0; i < 3; ++i) {  // it begins, waits with its frame, and without
+    const Heard heard = runtime_.start_execution(intent);
+    pass(i * kHourUs / 4);
+    ASSERT_TRUE(*heard) << i;
+    EXPECT_EQ(heard->value().value().status, ExecutionStatus::running) << i;
+  }
+  pass(kHourUs);
+  const Heard heard = runtime_.start_execution(intent);
+  runtime_.run();
+  ASSERT_TRUE(*heard);
+  EXPECT_EQ(heard->value().value().status, ExecutionStatus::completed);
+  EXPECT_EQ(count_by_status("parent").size(), 1U);
+}
+
+TEST_F(Children, OfAParentThatNobodyHasTakenUpYetEndForWhoeverStartsItAgain) {
+  runtime_.support("parent", giving("sleep"));
+  const Intent intent = intent_for("parent");
+  (void)runtime_.start_execution(intent);
+  runtime_.run();
+  pass(kHourUs / 2);
+  ManualRuntime reopened(runtime_.copy_of_log(), 2, 1'700'000'000'000'000 + kHourUs / 2);
+  support(reopened);
+  reopened.support("parent", giving("sleep"));
+  const Heard heard = reopened.start_execution(intent);
+  reopened.run();
+  ASSERT_TRUE(*heard);
+  EXPECT_EQ(heard->value().value().status, ExecutionStatus::running);
+  for (const TrackedPtr& tracked : reopened.decisions.live()) reopened.lifecycle->take_up_waiting(tracked);
+  reopened.partition.advance_us(kHourUs / 2);
+  reopened.run();
+  EXPECT_EQ(row_of(reopened, "parent").status, "completed");
+}
+
 TEST_F(Children, AreAllWaitedFor) {
   const Heard heard = begin("parent", giving_to_many(100));
   ASSERT_TRUE(*heard);

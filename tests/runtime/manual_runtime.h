@@ -126,15 +126,12 @@ class ManualRuntime {
   Heard resume(TrackedPtr execution) {
     return start([this, execution = std::move(execution)] { return lifecycle->resume(execution); });
   }
+  /// For whoever does not wait for its end.
+  Heard start_execution(Intent intent) {
+    return answered([this, intent = std::move(intent)](auto answer) { return lifecycle->start(intent, answer); });
+  }
   Heard command(ExecutionCommand command) {
-    auto heard = std::make_shared<std::optional<Result<ExecutionResult>>>();
-    partition.post([this, heard, command = std::move(command)] {
-      spawn(lifecycle->command(command, [heard](Result<ExecutionResult> result) {
-        CHECK(!*heard);  // everybody is answered once
-        *heard = std::move(result);
-      }));
-    });
-    return heard;
+    return answered([this, command = std::move(command)](auto answer) { return lifecycle->command(command, answer); });
   }
   Heard reject(Json refused, Error why) {
     return start(
@@ -209,6 +206,17 @@ class ManualRuntime {
                                 });
                               })
         .value();
+  }
+  template <typename Begin>
+  Heard answered(Begin begin) {
+    auto heard = std::make_shared<std::optional<Result<ExecutionResult>>>();
+    partition.post([begin = std::move(begin), heard] {
+      spawn(begin([heard](Result<ExecutionResult> result) {
+        CHECK(!*heard);  // everybody is answered once
+        *heard = std::move(result);
+      }));
+    });
+    return heard;
   }
   template <typename Begin>
   Heard start(Begin begin) {

@@ -258,7 +258,7 @@ Task<Result<HandlerResult>> Workload::handle(const Intent& intent, ExecutionCont
     if (!taken) co_return std::unexpected(taken.error());
   }
   if (kWaitingTypes.contains(intent.intent_type)) {
-    const auto waited = co_await take_waits(intent, context);
+    const auto waited = co_await take_live_waits(intent, context);
     if (!waited) co_return std::unexpected(waited.error());
   }
   auto value = act(intent, context);
@@ -270,6 +270,10 @@ Task<Result<HandlerResult>> Workload::replay(const Intent& intent, ExecutionCont
   if (has_steps(intent)) {
     auto taken = co_await take_all_steps(intent, context);
     if (!taken) co_return std::unexpected(taken.error());
+  }
+  if (kWaitingTypes.contains(intent.intent_type)) {
+    const auto waited = co_await take_waits(intent, context, false);
+    if (!waited) co_return std::unexpected(waited.error());
   }
   auto value = act(intent, context);
   if (!value) co_return std::unexpected(value.error());

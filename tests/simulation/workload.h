@@ -87,10 +87,11 @@ class Workload {
   void note(const ExecutionContext& context, std::string step = "");
   [[nodiscard]] Task<Result<Json>> take_steps(const Intent& intent, ExecutionContext& context);
   [[nodiscard]] Task<Result<Json>> take_saga(const Intent& intent, ExecutionContext& context);
-  [[nodiscard]] Task<Result<Json>> take_waits(const Intent& intent, ExecutionContext& context);
-  [[nodiscard]] Task<Result<Json>> nap(std::string place, ExecutionContext& context);
-  [[nodiscard]] Task<Result<Json>> wait_for_approval(std::string place, const Intent& intent,
-                                                     ExecutionContext& context);
+  [[nodiscard]] Task<Result<Json>> take_live_waits(const Intent& intent, ExecutionContext& context);
+  [[nodiscard]] Task<Result<Json>> take_waits(const Intent& intent, ExecutionContext& context, bool live);
+  [[nodiscard]] Task<Result<Json>> nap(std::string place, ExecutionContext& context, bool live);
+  [[nodiscard]] Task<Result<Json>> wait_for_approval(std::string place, const Intent& intent, ExecutionContext& context,
+                                                     bool live);
   void answered_alike(const std::string& place, const std::string& answer);
   [[nodiscard]] Task<Result<void>> take_back(std::string key, const ExecutionContext& context);
   [[nodiscard]] Task<Result<Json>> run_step(std::string key, const ExecutionContext& context, std::uint64_t eighths);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,20 @@ class EventLog {
   /// not_found with reason kHistoryRetired when `from` (0 is as 1) is before first_position().
   [[nodiscard]] virtual Result<void> read_batches(std::uint64_t from,
                                                   const std::function<bool(const base::LogBatch&)>& visit) const = 0;
+  /// Visits the durable ones of the batches that hold these positions (ascending, one in each batch), until `visit`
+  /// returns false. As read_batches() else; one passage, where that would look for each.
+  [[nodiscard]] virtual Result<void> read_batches_at(std::span<const std::uint64_t> positions,
+                                                     const std::function<bool(const base::LogBatch&)>& visit) const {
+    bool goes_on = true;
+    for (const std::uint64_t position : positions) {
+      const auto read = read_batches(position, [&](const base::LogBatch& batch) {
+        goes_on = visit(batch);
+        return false;
+      });
+      if (!read || !goes_on) return read;
+    }
+    return {};
+  }
   [[nodiscard]] virtual std::uint64_t durable_position() const = 0;
   /// Where it begins: later than 1 when what was before is retired. It may move on at any time.
   [[nodiscard]] virtual std::uint64_t first_position() const { return 1; }

@@ -58,7 +58,7 @@ struct LogScan {
 };
 
 /// Marks are this far apart, so that reading from a position skips little.
-inline constexpr std::uint64_t kMarkSpacing = 256 * 1024;
+inline constexpr std::uint64_t kMarkSpacing = 64 * 1024;
 
 struct ScanOptions {
   /// So many segments are checked at the same time.

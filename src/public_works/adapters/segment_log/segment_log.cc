@@ -84,7 +84,8 @@ Result<void> SegmentLog::recover(LogScan scan, const HeadSlot& head) {
                .cut_bytes = scan.torn_bytes,
                .head_position = head.position};
   for (ScannedSegment& segment : scan.segments) {
-    segments_.push_back({segment.first_position, segment.path, std::move(segment.marks)});
+    segments_.push_back(
+        {segment.first_position, segment.path, std::make_shared<SegmentMarks>(std::move(segment.marks))});
   }
   durable_position_ = chain_.position();
   base_.log = identity_;
@@ -127,7 +128,7 @@ Result<void> SegmentLog::create_segment(std::unique_ptr<File> file, const base::
   groups_here_ = 0;
   head_file_due_ = true;
   const std::lock_guard lock(segments_mutex_);
-  segments_.push_back({first_position, path, {}});
+  segments_.push_back({first_position, path, std::make_shared<SegmentMarks>()});
   return {};
 }
 
@@ -225,9 +226,7 @@ Result<void> SegmentLog::write_group() {
     chain_.seal(batch, buffer_);
     {
       const std::lock_guard lock(segments_mutex_);
-      auto& marks = segments_.back().marks;
-      if (marks.empty() || offset - marks.back().offset >= kMarkSpacing)
-        marks.push_back({batch.first_position(), offset});
+      segments_.back().marks->note({batch.first_position(), offset});
     }
     group.push_back(std::move(unwritten_.front()));
     unwritten_.pop_front();

@@ -20,6 +20,7 @@
 #include "public_works/abstractions/random.h"
 #include "public_works/adapters/segment_log/durable_head.h"
 #include "public_works/adapters/segment_log/log_scan.h"
+#include "public_works/adapters/segment_log/segment_marks.h"
 #include "public_works/adapters/segment_log/segment_preparer.h"
 
 namespace symphainy::public_works {
@@ -46,6 +47,8 @@ class SegmentLog final : public EventLog {
   [[nodiscard]] Result<AppendReceipt> append(std::vector<base::RecordDraft> drafts) override;
   [[nodiscard]] Result<void> read_batches(std::uint64_t from,
                                           const std::function<bool(const base::LogBatch&)>& visit) const override;
+  [[nodiscard]] Result<void> read_batches_at(std::span<const std::uint64_t> positions,
+                                             const std::function<bool(const base::LogBatch&)>& visit) const override;
   [[nodiscard]] std::uint64_t durable_position() const override { return durable_position_.load(); }
   [[nodiscard]] std::uint64_t first_position() const override { return first_position_.load(); }
   [[nodiscard]] std::string restored_before() const override;
@@ -73,7 +76,14 @@ class SegmentLog final : public EventLog {
   struct Segment {
     std::uint64_t first_position = 0;
     std::string path;
-    std::vector<PositionMark> marks;
+    std::shared_ptr<SegmentMarks> marks;
+  };
+  /// A read that goes forward through one segment.
+  struct Passage {
+    Segment segment;
+    std::unique_ptr<File> file;
+    std::unique_ptr<SequentialReader> reader;
+    std::uint64_t offset = 0;
   };
 
   SegmentLog(FileSystem& files, Clock& clock, Random& random, const SegmentLogOptions& options, const HeadSlot& head);
@@ -102,6 +112,8 @@ class SegmentLog final : public EventLog {
   void write_closed_head();
   void stop(const Error& error);
   [[nodiscard]] std::vector<Segment> segments_from(std::uint64_t position) const;
+  [[nodiscard]] Result<Passage> enter(const Segment& segment, std::uint64_t wanted) const;
+  [[nodiscard]] static Result<std::optional<base::LogBatch>> advance(Passage& passage, std::uint64_t position);
   [[nodiscard]] Result<bool> read_segment(const Segment& segment, std::uint64_t& next, std::uint64_t end,
                                           const std::function<bool(const base::LogBatch&)>& visit) const;
   [[nodiscard]] Error unopened(const Segment& segment, std::uint64_t wanted, const Error& error) const;

@@ -92,33 +92,80 @@ Result<void> SegmentLog::read_batches(std::uint64_t from,
               fmt::format("{}: position {} is missing although the log reaches {}", options_.directory, next, end));
 }
 
+// A segment is passed over once, however many of its batches are wanted.
+Result<void> SegmentLog::read_batches_at(std::span<const std::uint64_t> positions,
+                                         const std::function<bool(const base::LogBatch&)>& visit) const {
+  if (positions.empty() || positions.front() > durable_position()) return {};
+  const std::vector<Segment> segments = segments_from(positions.front());
+  const std::uint64_t first = std::max(first_position(), segments.front().first_position);
+  if (positions.front() < first) {
+    return std::unexpected(history_retired(options_.directory, positions.front(), first));
+  }
+  std::optional<Passage> passage;
+  for (const std::uint64_t position : positions) {
+    if (position > durable_position()) return {};
+    const auto behind = std::ranges::upper_bound(segments, position, {}, &Segment::first_position);
+    const Segment& segment = *std::prev(behind);
+    if (!passage || passage->segment.first_position != segment.first_position) {
+      TRY(passage, enter(segment, position));
+    }
+    passage->offset = std::max(passage->offset, segment.marks->offset_before(position));
+    TRY(const auto batch, advance(*passage, position));
+    if (!batch) {
+      return fail(ErrorCode::corrupt, fmt::format("{}: position {} is missing although the log reaches {}",
+                                                  options_.directory, position, durable_position()));
+    }
+    if (!visit(*batch)) return {};
+  }
+  return {};
+}
+
 // False when `visit` has seen enough.
 Result<bool> SegmentLog::read_segment(const Segment& segment, std::uint64_t& next, std::uint64_t end,
                                       const std::function<bool(const base::LogBatch&)>& visit) const {
-  const auto file = files_.open(segment.path, OpenMode::read);
-  if (!file) return std::unexpected(unopened(segment, next, file.error()));
-  SequentialReader reader(**file, kReadWindowBytes);
-  const auto mark = std::ranges::upper_bound(segment.marks, next, {}, &PositionMark::position);
-  std::uint64_t offset = mark == segment.marks.begin() ? kSegmentBatchesOffset : std::prev(mark)->offset;
-  const auto damaged = [&](const Error& error) {
-    return fail(ErrorCode::corrupt, fmt::format("{}: offset {}: {}", segment.path, offset, error.message));
-  };
+  TRY(Passage passage, enter(segment, next));
   while (next <= end) {
-    TRY(const std::string_view first, reader.at(offset, base::kBatchHeaderBytes));
-    if (first.empty()) break;
-    const auto header = base::peek_batch(first);
-    if (!header && header.error().code == ErrorCode::not_found) break;
-    if (!header) return damaged(header.error());
-    if (header->first_position + header->count > next) {
-      TRY(const std::string_view bytes, reader.at(offset, header->length));
-      const auto batch = base::decode_batch(bytes);
-      if (!batch) return damaged(batch.error());
-      if (!visit(*batch)) return false;
-      next = batch->last_position() + 1;
-    }
-    offset += header->length;
+    TRY(const auto batch, advance(passage, next));
+    if (!batch) break;
+    if (!visit(*batch)) return false;
+    next = batch->last_position() + 1;
   }
   return true;
+}
+
+Result<SegmentLog::Passage> SegmentLog::enter(const Segment& segment, std::uint64_t wanted) const {
+  auto file = files_.open(segment.path, OpenMode::read);
+  if (!file) return std::unexpected(unopened(segment, wanted, file.error()));
+  Passage passage{segment, *std::move(file), nullptr, segment.marks->offset_before(wanted)};
+  passage.reader = std::make_unique<SequentialReader>(*passage.file, kReadWindowBytes);
+  return passage;
+}
+
+// The batch that holds the position, or else the first one behind it; nothing when the segment ends before.
+Result<std::optional<base::LogBatch>> SegmentLog::advance(Passage& passage, std::uint64_t position) {
+  const auto damaged = [&](const Error& error) {
+    return fail(ErrorCode::corrupt,
+                fmt::format("{}: offset {}: {}", passage.segment.path, passage.offset, error.message));
+  };
+  std::size_t length = 0;
+  while (length == 0) {
+    TRY(const std::string_view first, passage.reader->at(passage.offset, base::kBatchHeaderBytes));
+    if (first.empty()) return std::nullopt;
+    const auto header = base::peek_batch(first);
+    if (!header && header.error().code == ErrorCode::not_found) return std::nullopt;
+    if (!header) return damaged(header.error());
+    passage.segment.marks->note({header->first_position, passage.offset});
+    if (header->first_position + header->count > position) {
+      length = header->length;
+    } else {
+      passage.offset += header->length;
+    }
+  }
+  TRY(const std::string_view bytes, passage.reader->at(passage.offset, length));
+  auto batch = base::decode_batch(bytes);
+  if (!batch) return damaged(batch.error());
+  passage.offset += length;
+  return *std::move(batch);
 }
 
 // The process that owns the log may have retired the segment since this one listed it.
