@@ -66,6 +66,8 @@ struct ExecutionResult {
   std::optional<Error> error;
   std::int64_t duration_us = 0;  ///< from acceptance to its last commit
   std::uint64_t position = 0;    ///< of its last record; projections that have reached it show all of it
+  std::string rerun_of;          ///< the execution that it does once more; empty: none
+  std::string successor;         ///< the execution that does it once more (Action::retry, rerun); empty: none
 
   [[nodiscard]] Json to_json() const;
 };
@@ -76,6 +78,8 @@ enum class Action {
   resume,     ///< goes on with one that is parked, or stuck in its compensation: completed steps are answered from the
               ///< log, the rest runs again
   signal,     ///< hands a value to it (ExecutionContext::wait_signal); kept for it when it does not wait for one now
+  retry,      ///< what has ended without completing, as a new execution that takes over what it completed
+  rerun,      ///< what has ended, as a new execution: from the beginning, or from `from_step`
 };
 [[nodiscard]] std::string_view to_string(Action action) noexcept;
 [[nodiscard]] std::optional<Action> action_from(std::string_view name) noexcept;
@@ -96,6 +100,9 @@ struct ExecutionCommand {
   std::string reason;         ///< for people; up to 1,024 bytes, may be empty
   bool wait_for_end = false;  ///< answer when the execution has ended, or is parked again, not before
   std::optional<SignalDraft> signal = std::nullopt;  ///< set: for Action::signal
+  /// For Action::rerun: what was recorded before this step began is taken over. A recorded step's key ("charge#2"), or
+  /// its name, which means the first of that name. Nothing: nothing is taken over.
+  std::optional<std::string> from_step = std::nullopt;
 };
 
 /// Where a node stands, for whoever watches it.
@@ -138,7 +145,10 @@ class Runtime {
   /// Calls `done` as submit() does, once the command is durable: with what the execution is then. not_found when the
   /// tenant has no such execution; conflict, reason "has_ended" or "not_parked", when it is nothing that the action can
   /// be done to, or reason "signal_conflict", when another signal has that id. Cancelling again what runs and is being
-  /// cancelled, records nothing more.
+  /// cancelled, records nothing more. A retry or rerun is answered with the new execution, which bears the intent again
+  /// under a new intent id and without its idempotency key; conflict, reason "not_ended", "has_completed" (retry),
+  /// "has_successor", "was_rejected", "was_undone" (from_step), "child_not_ended" or "too_large", when it cannot be;
+  /// not_found, reason "unknown_step", when no such step is recorded.
   virtual void command(ExecutionCommand command, Done done) = 0;
   [[nodiscard]] virtual Result<ExecutionResult> command(ExecutionCommand command) = 0;
   /// submit() of what shall be an intent: when it is none, its refusal is recorded, provided its tenant is a valid

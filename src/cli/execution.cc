@@ -129,6 +129,8 @@ void print_row(const Output& out, const ExecutionStory& story) {
                                                   {"attempt", std::to_string(row.attempt)},
                                                   {"accepted at", base::format_time(row.accepted_us)}};
   if (row.idempotency_key) facts.emplace_back("idempotency key", *row.idempotency_key);
+  if (!row.rerun_of.empty()) facts.emplace_back("rerun of", row.rerun_of);
+  if (!row.successor.empty()) facts.emplace_back("successor", row.successor);
   if (row.ended_us != 0) {
     facts.emplace_back("ended at", base::format_time(row.ended_us));
     facts.emplace_back("took", format_duration(row.ended_us - row.accepted_us));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `symphainy execution cancel|terminate|resume|signal`: what somebody does to executions, on the record.
+// `symphainy execution cancel|terminate|resume|retry|rerun|signal`: what somebody does to executions, on the record.
 #include <fmt/format.h>
 
 #include "base/try.h"
@@ -15,6 +15,7 @@ struct ActArguments {
   std::optional<std::string> actor;
   bool wait = false;
   std::optional<SignalDraft> signal;
+  std::optional<std::string> from;
 };
 
 struct SignalArguments {
@@ -37,13 +38,15 @@ Result<ExecutionCommand> command_for(const Invocation& invocation, const app::Co
                           .actor = who_asks(configuration),
                           .reason = arguments.reason.value_or(""),
                           .wait_for_end = arguments.wait,
-                          .signal = arguments.signal};
+                          .signal = arguments.signal,
+                          .from_step = arguments.from};
 }
 
 void print(const Output& out, const Result<ExecutionResult>& result, const std::string& id) {
   if (!result) return complain(result.error().message);
   if (out.json()) return out.json_line(result->to_json());
-  out.line(fmt::format("{} {}", id, to_string(result->status)));
+  const std::string now = result->execution_id == id ? "" : fmt::format(", as {}", result->execution_id);
+  out.line(fmt::format("{} {}{}", id, to_string(result->status), now));
 }
 
 // Unfinished executions go on behind the commands: one that shall end does not begin again before it hears of that.
@@ -78,6 +81,23 @@ void add_action(Command& execution, Action action, const std::string& summary, c
       .flag("--wait", arguments->wait, "answer when it has ended, or is parked, not when that is recorded")
       .examples({example})
       .runs([action, arguments](Invocation& invocation) { return act(invocation, action, *arguments); });
+}
+
+void add_again(Command& execution, Action action, const std::string& summary, const std::string& example) {
+  auto arguments = std::make_shared<ActArguments>();
+  Command command = execution.add(std::string(to_string(action)), summary)
+                        .takes_data()
+                        .takes_tenant()
+                        .arguments("ID", arguments->ids, "executions that have ended")
+                        .option("--reason", arguments->reason, "why; it is recorded", "TEXT")
+                        .option("--actor", arguments->actor, "who does it (default: the OS user)", "TYPE:ID")
+                        .flag("--wait", arguments->wait, "answer when the new execution has ended, or is parked");
+  if (action == Action::rerun) {
+    command.option("--from", arguments->from,
+                   "take over what was recorded before this step began: its name, or its key such as charge#2", "STEP");
+  }
+  command.examples({example}).runs(
+      [action, arguments](Invocation& invocation) { return act(invocation, action, *arguments); });
 }
 
 Result<int> send(Invocation& invocation, ActArguments act_arguments, const SignalArguments& arguments) {
@@ -120,6 +140,12 @@ void add_execution_commands(Command& execution) {
              "symphainy execution terminate ID --tenant acme --reason 'stuck since Monday'");
   add_action(execution, Action::resume, "go on with executions that are parked; their completed steps stay done",
              "symphainy execution resume ID --tenant acme --reason 'the bank is back'");
+  add_again(execution, Action::retry,
+            "do once more what has ended without completing, as a new execution; its completed steps stay done",
+            "symphainy execution retry ID --tenant acme --reason 'the bank is back'");
+  add_again(execution, Action::rerun,
+            "do once more what has ended, as a new execution: from the beginning, or from a step",
+            "symphainy execution rerun ID --tenant acme --reason 'wrong rate'");
   add_signal(execution);
 }
 

@@ -46,6 +46,8 @@ Json execution_json(const public_works::ExecutionRow& row, const public_works::T
     json["duration_us"] = row.ended_us - row.accepted_us;
   }
   if (row.idempotency_key) json["idempotency_key"] = *row.idempotency_key;
+  if (!row.rerun_of.empty()) json["rerun_of"] = row.rerun_of;
+  if (!row.successor.empty()) json["successor"] = row.successor;
   if (!row.error_code.empty()) json["error"] = Json::object({{"code", row.error_code}, {"message", row.error_message}});
   return json;
 }

@@ -164,6 +164,10 @@ std::string record_summary(const base::LogRecord& record) {
              (payload.find("signal_id") == nullptr ? "" : " by signal " + text_of(payload, "signal_id"));
     case RecordType::child_ended:
       return fmt::format("{} {}", text_of(payload, "child"), text_of(payload, "status"));
+    case RecordType::execution_rerun:
+      return fmt::format("{} {}", text_of(payload, "successor"), command_summary(payload));
+    case RecordType::history_copied:
+      return "of " + text_of(payload, "source");
     case RecordType::signal_received:
       return text_of(payload, "name") + ": " + command_summary(payload);
     case RecordType::attempt_failed:

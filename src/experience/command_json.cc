@@ -12,8 +12,8 @@
 namespace symphainy::experience {
 namespace {
 
-constexpr std::array<std::string_view, 7> kMembers{"action", "actor",     "execution_id", "reason",
-                                                   "signal", "tenant_id", "wait_for_end"};
+constexpr std::array<std::string_view, 8> kMembers{"action", "actor",  "execution_id", "from_step",
+                                                   "reason", "signal", "tenant_id",    "wait_for_end"};
 constexpr std::array<std::string_view, 3> kSignalMembers{"name", "signal_id", "value"};
 
 std::unexpected<Error> refused(const std::string& why) {
@@ -61,6 +61,7 @@ Json command_to_json(const ExecutionCommand& command) {
                             {"reason", command.reason},
                             {"tenant_id", command.tenant_id},
                             {"wait_for_end", command.wait_for_end}});
+  if (command.from_step) json["from_step"] = *command.from_step;
   if (command.signal) json["signal"] = signal_to_json(*command.signal);
   return json;
 }
@@ -69,7 +70,10 @@ Result<ExecutionCommand> command_from_json(const Json& json) {
   TRY(check_members(json, kMembers));
   TRY(const std::string name, text(json, "action"));
   const auto action = action_from(name);
-  if (!action) return refused(fmt::format("has the action '{}'; there are cancel, terminate, resume and signal", name));
+  if (!action) {
+    return refused(
+        fmt::format("has the action '{}'; there are cancel, terminate, resume, signal, retry and rerun", name));
+  }
   ExecutionCommand command;
   command.action = *action;
   TRY(command.tenant_id, text(json, "tenant_id"));
@@ -80,6 +84,9 @@ Result<ExecutionCommand> command_from_json(const Json& json) {
   TRY(command.actor.id, text(*actor, "id"));
   if (json.find("reason") != nullptr) {
     TRY(command.reason, text(json, "reason"));
+  }
+  if (json.find("from_step") != nullptr) {
+    TRY(command.from_step, text(json, "from_step"));
   }
   const Json* wait = json.find("wait_for_end");
   const auto waits = wait == nullptr ? std::optional(false) : wait->as_bool();

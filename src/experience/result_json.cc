@@ -118,6 +118,8 @@ Result<ExecutionResult> result_from_json(const Json& json, const BesidesJson& be
   result.duration_us = static_cast<std::int64_t>(members.number("duration_us"));
   result.position = besides.position;
   if (const Json* error = json.find("error")) result.error = error_from(*error, besides.error_code);
+  if (json.find("rerun_of") != nullptr) result.rerun_of = members.text("rerun_of");
+  if (json.find("successor") != nullptr) result.successor = members.text("successor");
   if (status && members.complete()) return result;
   return fail(ErrorCode::internal,
               "the serving process answered with what is no execution's result; see that it is of this release",

@@ -38,10 +38,16 @@ Result<void> DecisionState::load() {
   return {};
 }
 
-void DecisionState::see(const public_works::StateChanges& decided) {
+Result<void> DecisionState::see(const public_works::StateChanges& decided) {
   // All of it is folded together.
   const std::uint64_t position = decided.position;
   for (const ExecutionRow& row : decided.executions) see(row, position);
+  for (const public_works::SuccessorRow& row : decided.successors) {
+    TRY(const TrackedPtr source, find_ended_too(row.tenant, row.execution_id));
+    if (!source) continue;
+    public_works::add_successor(source->row, row);
+    ended(track(source), position);
+  }
   for (const public_works::StateRow& row : decided.state)
     remember(joined(row.tenant, row.key), {row.version, row.value.has_value(), position});
   for (const public_works::ReferenceRow& row : decided.references)
@@ -49,6 +55,7 @@ void DecisionState::see(const public_works::StateChanges& decided) {
   for (const public_works::ProvenanceRow& row : decided.provenance)
     remember_source(joined(row.tenant, row.derived), row.source, position);
   for (const public_works::EventRow& row : decided.events) sequences_[{row.tenant, row.topic}] = row.sequence;
+  return {};
 }
 
 void DecisionState::see(const ExecutionRow& row, std::uint64_t position) {
@@ -66,6 +73,16 @@ TrackedPtr DecisionState::find(const std::string& tenant, const std::string& exe
   return found == by_id_.end() ? nullptr : found->second;
 }
 
+Result<TrackedPtr> DecisionState::find_ended_too(const std::string& tenant, const std::string& execution_id) {
+  if (TrackedPtr live = find(tenant, execution_id)) return live;
+  TRY(auto row, store_.execution(TenantScope::only(tenant), execution_id));
+  if (!row) return nullptr;
+  auto tracked = std::make_shared<TrackedExecution>();
+  tracked->row = *std::move(row);
+  tracked->ended = true;
+  return tracked;
+}
+
 TrackedPtr DecisionState::track(TrackedPtr execution) {
   const ExecutionRow& row = execution->row;
   by_id_[joined(row.tenant, row.execution_id)] = execution;
@@ -75,6 +92,7 @@ TrackedPtr DecisionState::track(TrackedPtr execution) {
 }
 
 void DecisionState::ended(const TrackedPtr& execution, std::uint64_t position) {
+  execution->remembered_until = position;
   forget_.push_back({position, Forget::Kind::execution, {}, execution});
 }
 
@@ -234,6 +252,7 @@ void DecisionState::forget(const Forget& what, std::uint64_t reached) {
   };
   switch (what.kind) {
     case Forget::Kind::execution: {
+      if (what.execution->remembered_until > reached) return;  // something was done to it behind its end
       const public_works::ExecutionRow& row = what.execution->row;
       by_id_.erase(joined(row.tenant, row.execution_id));
       by_intent_.erase(joined(row.tenant, row.intent_id));

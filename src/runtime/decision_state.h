@@ -43,6 +43,7 @@ struct TrackedExecution {
   bool ended = false;                             ///< here, durably unless `result` is an error
   std::optional<Result<ExecutionResult>> result;  ///< for those in `waiting`, or why nothing can be said
   std::vector<std::coroutine_handle<>> waiting;   ///< for its end: duplicates, and those who act on it
+  std::uint64_t remembered_until = 0;             ///< folded up to there, it is forgotten here
 };
 using TrackedPtr = std::shared_ptr<TrackedExecution>;
 
@@ -74,13 +75,15 @@ class DecisionState {
   /// Reads what lives from the store. What the log holds behind the store's position follows with see().
   [[nodiscard]] Result<void> load();
   /// What was decided by an earlier process and is not folded yet, in log order; forgotten again once it is.
-  void see(const public_works::StateChanges& decided);
+  [[nodiscard]] Result<void> see(const public_works::StateChanges& decided);
 
   /// Nothing when neither the key nor the intent id was seen before. Rejected intents bind nothing. The key's when both
   /// were.
   [[nodiscard]] Result<std::optional<Binding>> find_binding(const Intent& intent);
   /// Nothing when its end is folded, or there is no such execution.
   [[nodiscard]] TrackedPtr find(const std::string& tenant, const std::string& execution_id) const;
+  /// The same, and one whose end is folded as well, from the store. Nothing when there is no such execution.
+  [[nodiscard]] Result<TrackedPtr> find_ended_too(const std::string& tenant, const std::string& execution_id);
   TrackedPtr track(TrackedPtr execution);
   /// The execution has ended at this position; it is forgotten here once that is folded.
   void ended(const TrackedPtr& execution, std::uint64_t position);

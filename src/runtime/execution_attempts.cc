@@ -3,6 +3,7 @@
 // parked it, left.
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
 #include <utility>
 
 #include "base/fault_points.h"
@@ -20,22 +21,6 @@ namespace {
 constexpr const char* kLeftForNext =
     "the runtime closed while the execution waited (for a time, a signal, its next attempt or a step's next try); it "
     "goes on when the directory is opened again";
-
-// As the log will hold them in a moment.
-void add_drafts(const std::vector<base::RecordDraft>& drafts, std::int64_t now_us,
-                std::vector<base::LogRecord>& history) {
-  for (const base::RecordDraft& draft : drafts) {
-    base::LogRecord record;
-    record.type = draft.type;
-    record.tenant = draft.tenant;
-    record.execution = draft.execution;
-    record.attempt = draft.attempt;
-    record.payload = draft.payload;
-    record.time_us = now_us;
-    record.position = history.back().position + 1;
-    history.push_back(std::move(record));
-  }
-}
 
 }  // namespace
 
@@ -178,7 +163,7 @@ bool ExecutionLifecycleManager::goes_on_by_itself(const TrackedExecution& tracke
 Result<ExecutionLifecycleManager::Execution> ExecutionLifecycleManager::restore_execution(
     const TrackedPtr& tracked, std::vector<base::RecordDraft> command) {
   TRY(auto history, read_history(parts_.log.log(), tracked->row));
-  add_drafts(command, parts_.clock.wall_us(), history);
+  std::ranges::move(as_records(command, parts_.clock.wall_us(), history.back().position), std::back_inserter(history));
   TRY(const HandlerIdentity identity, handler_from_history(history));
   Execution execution;
   TRY(Intent intent, intent_from_history(history));

@@ -24,12 +24,17 @@ std::string_view to_string(Action action) noexcept {
       return "resume";
     case Action::signal:
       return "signal";
+    case Action::retry:
+      return "retry";
+    case Action::rerun:
+      return "rerun";
   }
   return "unknown";
 }
 
 std::optional<Action> action_from(std::string_view name) noexcept {
-  for (const Action action : {Action::cancel, Action::terminate, Action::resume, Action::signal}) {
+  for (const Action action :
+       {Action::cancel, Action::terminate, Action::resume, Action::signal, Action::retry, Action::rerun}) {
     if (to_string(action) == name) return action;
   }
   return std::nullopt;
@@ -42,6 +47,7 @@ namespace {
 
 constexpr std::size_t kMaxActorIdBytes = 256;
 constexpr std::size_t kMaxReasonBytes = 1024;
+constexpr std::size_t kMaxStepBytes = 256;
 
 Result<void> check_command(const ExecutionCommand& command) {
   TRY(check_name("command", "tenant_id", command.tenant_id));
@@ -56,6 +62,11 @@ Result<void> check_command(const ExecutionCommand& command) {
   if (!base::Uuid::parse(command.execution_id)) return refused("command", "execution_id is no UUID");
   if ((command.action == Action::signal) != command.signal.has_value()) {
     return refused("command", "`signal` is given with the action signal, and with no other");
+  }
+  if (!command.from_step) return {};
+  if (command.action != Action::rerun) return refused("command", "`from_step` is given with the action rerun only");
+  if (command.from_step->empty() || command.from_step->size() > kMaxStepBytes || !base::is_utf8(*command.from_step)) {
+    return refused("command", fmt::format("from_step must be 1 to {} bytes of UTF-8", kMaxStepBytes));
   }
   return {};
 }
@@ -89,6 +100,9 @@ ExecutionResult as_it_is(const TrackedExecution& tracked) {
 
 Task<void> ExecutionLifecycleManager::command(ExecutionCommand command, Answer answer) {
   if (const auto valid = check_command(command); !valid) co_return answer(std::unexpected(valid.error()));
+  if (command.action == Action::retry || command.action == Action::rerun) {
+    co_return co_await rerun(std::move(command), std::move(answer));
+  }
   const TrackedPtr tracked = parts_.decisions.find(command.tenant_id, command.execution_id);
   // Its attempt is over, so nobody would hear. Those who wait for its outcome are answered first.
   while (tracked && tracked->parking && !PLANTED_BUG("act-before-parked")) {

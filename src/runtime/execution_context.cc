@@ -80,6 +80,7 @@ RuntimeExecutionContext::RuntimeExecutionContext(ContextServices& services, std:
       execution_(execution),
       execution_id_(execution.text()),
       seed_(std::move(seed)),
+      drawn_from_(std::move(answers.drawn_from)),
       attempt_(attempt),
       recorded_(std::move(answers.observations)),
       steps_(std::move(answers.steps), std::move(answers.started), std::move(answers.undone)),
@@ -139,15 +140,25 @@ std::string RuntimeExecutionContext::derived_bytes(std::string_view purpose, std
   return fmt::format("{}\n{}\n{}\n{}\n{}", seed_, intent_->tenant_id, execution_id_, purpose, ordinal);
 }
 
+// What leads to a step that was taken over is drawn as it was when the step was taken.
+RuntimeExecutionContext::Draw RuntimeExecutionContext::draw(std::string_view purpose, std::uint64_t ordinal) const {
+  const auto origin =
+      std::ranges::find_if(drawn_from_, [this](const DrawnFrom& from) { return steps_taken_ < from.calls; });
+  if (origin == drawn_from_.end()) return {execution_, derived_bytes(purpose, ordinal)};
+  return {base::Uuid::parse(origin->execution).value_or(execution_),
+          fmt::format("{}\n{}\n{}\n{}\n{}", origin->seed, intent_->tenant_id, origin->execution, purpose, ordinal)};
+}
+
 std::uint64_t RuntimeExecutionContext::random() {
   if (const auto outside = check_outside_step("random numbers"); !outside)
     throw std::logic_error(outside.error().message);
-  return base::load_integer<std::uint64_t>(base::sha256(derived_bytes("random", randoms_++)).bytes.data());
+  return base::load_integer<std::uint64_t>(base::sha256(draw("random", randoms_++).bytes).bytes.data());
 }
 
 std::string RuntimeExecutionContext::new_id() {
   if (const auto outside = check_outside_step("new ids"); !outside) throw std::logic_error(outside.error().message);
-  return base::make_uuid_v8(execution_, derived_bytes("id", ids_++)).text();
+  const Draw drawn = draw("id", ids_++);
+  return base::make_uuid_v8(drawn.execution, drawn.bytes).text();
 }
 
 Result<std::optional<StateValue>> RuntimeExecutionContext::get_state(const std::string& key) {

@@ -202,6 +202,7 @@ class RuntimeExecutionContext : public ExecutionContext {
   [[nodiscard]] std::unexpected<Error> diverged(const std::string& key, const std::string& recorded,
                                                 const std::string& found);
   [[nodiscard]] std::string token_of(std::string_view purpose, const std::string& key) const;
+  [[nodiscard]] std::string step_token_of(const std::string& key) const;
   void note_undoable(const std::string& key, const StepOptions& options, const Result<Json>* outcome);
   [[nodiscard]] static Error being_undone();
   [[nodiscard]] const UndoableStep* undoable(const std::string& key) const;
@@ -217,6 +218,11 @@ class RuntimeExecutionContext : public ExecutionContext {
   [[nodiscard]] Result<void> take_artifact_name(const std::string& name);
   [[nodiscard]] Result<void> admit(std::size_t items, std::size_t bytes, std::string_view what);
   [[nodiscard]] std::string derived_bytes(std::string_view purpose, std::uint64_t ordinal) const;
+  struct Draw {
+    base::Uuid execution;
+    std::string bytes;
+  };
+  [[nodiscard]] Draw draw(std::string_view purpose, std::uint64_t ordinal) const;
   [[nodiscard]] Result<Json> observe(std::string_view kind, const std::string& key,
                                      const std::function<Result<Json>()>& answer);
 
@@ -225,6 +231,7 @@ class RuntimeExecutionContext : public ExecutionContext {
   const base::Uuid execution_;
   const std::string execution_id_;
   const std::string seed_;
+  const std::vector<DrawnFrom> drawn_from_;
   const std::uint32_t attempt_;
   std::atomic<bool> fenced_ = false;
   std::atomic<bool> given_up_ = false;

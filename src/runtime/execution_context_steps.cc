@@ -64,7 +64,7 @@ Task<Result<Json>> RuntimeExecutionContext::take_step(StepOutcome step, const St
     co_return std::unexpected(durable.error());
   if (!still_owner()) co_return std::unexpected(superseded());  // given up while this waited for its thread
   note_undoable(step.key, options, nullptr);
-  step.outcome = as_recorded(co_await try_step(token_of("step", step.key), function, options.retry, step.tries));
+  step.outcome = as_recorded(co_await try_step(step_token_of(step.key), function, options.retry, step.tries));
   if (!still_owner()) co_return std::unexpected(superseded());
   if (const auto room = admit(0, bytes_of(step.outcome), "steps"); !room) co_return std::unexpected(room.error());
   steps_.add(step);
@@ -88,6 +88,12 @@ Result<void> RuntimeExecutionContext::begin_step(const std::string& name, const 
 std::string RuntimeExecutionContext::token_of(std::string_view purpose, const std::string& key) const {
   return base::make_uuid_v8(execution_, fmt::format("{}\n{}\n{}\n{}", intent_->tenant_id, execution_id_, purpose, key))
       .text();
+}
+
+// What the outside may have heard of keeps its name.
+std::string RuntimeExecutionContext::step_token_of(const std::string& key) const {
+  const StepStart* begun = steps_.started(key);
+  return begun != nullptr && begun->token ? *begun->token : token_of("step", key);
 }
 
 Result<Json> RuntimeExecutionContext::answer_again(const StepOutcome& step, const std::string& input_digest) {
@@ -119,7 +125,7 @@ Task<Result<void>> RuntimeExecutionContext::record_what_came_before(const StepOu
   std::vector<base::RecordDraft> drafts;
   append_unrecorded(drafts);
   if (begins) {
-    const StepStart start{step.key, step.input_digest, step.observed, options.pivot, 0};
+    const StepStart start{step.key, step.input_digest, step.observed, options.pivot};
     drafts.push_back(
         draft_record(RecordType::step_started, intent_->tenant_id, step_started_payload(start), execution_, attempt_));
     steps_.note_started(start);

@@ -85,7 +85,7 @@ Task<Result<void>> RuntimeExecutionContext::undo_steps() {
 Task<Result<void>> RuntimeExecutionContext::undo(const UndoableStep& step) {
   if (!still_owner()) co_return std::unexpected(superseded());
   const StepFunction function = [this, &step](const StepRun& run) {
-    return call(&step.undo.function, {run.token, token_of("step", step.key), step.value, run.number});
+    return call(&step.undo.function, {run.token, step_token_of(step.key), step.value, run.number});
   };
   std::uint32_t tries = 0;
   const Result<Json> undone = co_await try_step(token_of("undo", step.key), function, step.undo.retry, tries);

@@ -6,7 +6,6 @@
 #include <iterator>
 #include <span>
 
-#include "base/fault_points.h"
 #include "base/try.h"
 #include "runtime/lifecycle_payloads.h"
 #include "runtime/payload.h"
@@ -131,6 +130,12 @@ void read_record(const Json& payload, const base::LogRecord& record, ExecutionRe
     case RecordType::cancellation_requested:
       if (result.status == ExecutionStatus::waiting) result.status = ExecutionStatus::running;
       break;
+    case RecordType::execution_rerun:
+      result.successor = Payload(payload).text("successor");
+      break;
+    case RecordType::history_copied:
+      result.rerun_of = Payload(payload).text("source");
+      break;
     case RecordType::execution_started:  // again, when it was parked, failed, or was being undone
       read_start(result);
       break;
@@ -175,28 +180,6 @@ Result<std::vector<base::LogRecord>> read_commits(const public_works::EventLog& 
   return records;
 }
 
-Result<void> read_observations(const base::LogRecord& record, std::deque<Observation>& out) {
-  TRY(const Json payload, Json::parse(record.payload));
-  Payload members(payload);
-  Result<void> outcome;
-  for_each_item(members.array("observations"), [&](const Json& item, std::uint32_t) {
-    Payload seen(item);
-    const Json* answer = item.find("answer");
-    out.push_back({seen.text("kind"), seen.text("key"), answer == nullptr ? Json() : *answer, false, record.position});
-    if (outcome) outcome = seen.complete(record);
-  });
-  TRY(std::move(outcome));
-  return members.complete(record);
-}
-
-Result<std::string> key_of(const base::LogRecord& record) {
-  TRY(const Json payload, Json::parse(record.payload));
-  Payload members(payload);
-  std::string key = members.text("key");
-  TRY(members.complete(record));
-  return key;
-}
-
 }  // namespace
 
 Error read_error(const Json& json) {
@@ -209,6 +192,24 @@ Error read_error(const Json& json) {
   if (error.reason == to_string(error.code)) error.reason.clear();
   if (const Json* details = json.find("details")) error.details = *details;
   return error;
+}
+
+std::vector<base::LogRecord> as_records(const std::vector<base::RecordDraft>& drafts, std::int64_t now_us,
+                                        std::uint64_t last_position) {
+  std::vector<base::LogRecord> records;
+  records.reserve(drafts.size());
+  for (const base::RecordDraft& draft : drafts) {
+    base::LogRecord record;
+    record.type = draft.type;
+    record.tenant = draft.tenant;
+    record.execution = draft.execution;
+    record.attempt = draft.attempt;
+    record.payload = draft.payload;
+    record.time_us = now_us;
+    record.position = ++last_position;
+    records.push_back(std::move(record));
+  }
+  return records;
 }
 
 Result<std::vector<base::LogRecord>> read_history(const public_works::EventLog& log,
@@ -234,6 +235,7 @@ Result<std::optional<PastExecution>> read_history_until(const public_works::Even
   auto folded = projection.take();
   if (folded.executions.empty()) return std::nullopt;
   past.row = std::move(folded.executions.front());
+  for (const auto& successor : folded.successors) public_works::add_successor(past.row, successor);
   return past;
 }
 
@@ -257,81 +259,6 @@ Result<Intent> intent_from_history(const std::vector<base::LogRecord>& records) 
   // What was accepted once stays readable whatever the limits are today.
   return Intent::from_json(
       *intent, IntentLimits{.parameters_bytes = SIZE_MAX / 32, .metadata_bytes = SIZE_MAX / 32, .depth = 512});
-}
-
-Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>& records) {
-  RecordedAnswers answers;
-  for (const base::LogRecord& record : records) {
-    switch (static_cast<RecordType>(record.type)) {
-      case RecordType::context_observed:
-        TRY(read_observations(record, answers.observations));
-        break;
-      case RecordType::step_completed:
-      case RecordType::step_failed: {
-        TRY(StepOutcome step, step_from_record(record));
-        answers.steps.push_back(std::move(step));
-        break;
-      }
-      case RecordType::step_started: {
-        TRY(StepStart start, start_from_record(record));
-        answers.started.push_back(std::move(start));
-        break;
-      }
-      case RecordType::step_compensated: {
-        TRY(std::string key, key_of(record));
-        answers.undone.insert(std::move(key));
-        break;
-      }
-      case RecordType::compensation_begun: {
-        TRY(const Json payload, Json::parse(record.payload));
-        answers.compensation = read_error(Payload(payload).object("error"));
-        break;
-      }
-      case RecordType::wait_begun:
-      case RecordType::wait_ended:
-      case RecordType::signal_received:
-      case RecordType::child_ended:
-        TRY(answers.waits.add(record));
-        break;
-      case RecordType::attempt_failed:
-      case RecordType::execution_resumed:
-        keep_what_completed(answers);
-        break;
-      default:
-        break;
-    }
-  }
-  return answers;
-}
-
-void keep_what_completed(RecordedAnswers& answers) {
-  if (PLANTED_BUG("run-completed-step-again")) answers.steps.clear();
-  if (answers.compensation) return;
-  const auto outcome_of = [&answers](const std::string& key) {
-    return std::ranges::find(answers.steps.rbegin(), answers.steps.rend(), key, &StepOutcome::key);
-  };
-  std::uint64_t last_kept = 0;
-  for (const StepOutcome& step : answers.steps) {
-    if (step.outcome) last_kept = std::max(last_kept, step.position);
-  }
-  for (const StepStart& start : answers.started) {
-    if (outcome_of(start.key) == answers.steps.rend()) last_kept = std::max(last_kept, start.position);
-  }
-  for (const WaitStart& wait : answers.waits.started) last_kept = std::max(last_kept, wait.position);
-  const auto is_void = [last_kept](const StepOutcome& step) { return !step.outcome && step.position > last_kept; };
-  std::erase_if(answers.started, [&](const StepStart& start) {
-    const auto outcome = outcome_of(start.key);
-    return outcome != answers.steps.rend() && is_void(*outcome);
-  });
-  std::erase_if(answers.steps, is_void);
-  std::size_t known = 0;
-  for (const StepOutcome& step : answers.steps) known = std::max(known, step.observed);
-  for (const StepStart& start : answers.started) known = std::max(known, start.observed);
-  for (const WaitStart& wait : answers.waits.started) known = std::max(known, wait.observed);
-  if (known < answers.observations.size()) {
-    answers.observations.erase(answers.observations.begin() + static_cast<std::ptrdiff_t>(known),
-                               answers.observations.end());
-  }
 }
 
 std::uint32_t failed_attempts_in(const std::vector<base::LogRecord>& records) {

@@ -20,6 +20,10 @@
 
 namespace symphainy::runtime {
 
+/// As the log will hold them in a moment, behind `last_position`.
+[[nodiscard]] std::vector<base::LogRecord> as_records(const std::vector<base::RecordDraft>& drafts,
+                                                      std::int64_t now_us = 0, std::uint64_t last_position = 0);
+
 /// The execution's records in log order.
 [[nodiscard]] Result<std::vector<base::LogRecord>> read_history(const public_works::EventLog& log,
                                                                 const public_works::ExecutionRow& execution);
@@ -61,6 +65,14 @@ struct HandlerIdentity {
 };
 [[nodiscard]] Result<HandlerIdentity> handler_from_history(const std::vector<base::LogRecord>& records);
 
+/// Where random numbers and ids come from, as long as no more than so many steps and waits have been asked for: the
+/// steps that were taken over were asked for with those of the execution that drew them.
+struct DrawnFrom {
+  std::size_t calls = 0;
+  std::string execution;
+  std::string seed;
+};
+
 /// What its context has answered and its steps have come to so far, to be answered again by another attempt.
 struct RecordedAnswers {
   std::deque<Observation> observations;
@@ -69,6 +81,7 @@ struct RecordedAnswers {
   std::set<std::string> undone;       ///< keys of those of them that are
   std::optional<Error> compensation;  ///< why its steps are being undone
   RecordedWaits waits;
+  std::vector<DrawnFrom> drawn_from = {};  ///< ascending; behind the last, the execution's own
 };
 [[nodiscard]] Result<RecordedAnswers> answers_from_history(const std::vector<base::LogRecord>& records);
 
@@ -76,6 +89,8 @@ struct RecordedAnswers {
 /// may have, and the last wait, is done again, from what was known when that began. A failure before it is one that the
 /// handler has dealt with; what was asked behind it may have failed for being old.
 void keep_what_completed(RecordedAnswers& answers);
+/// Takes away the observations behind the last step and the last wait.
+void forget_what_nothing_is_behind(RecordedAnswers& answers);
 
 /// AttemptFailed records since its acceptance, or since it was resumed last.
 [[nodiscard]] std::uint32_t failed_attempts_in(const std::vector<base::LogRecord>& records);

@@ -332,6 +332,7 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::complete_execution(Exec
   result.error = std::move(ending.error);
   result.duration_us = duration_us;
   result.position = receipt->last_position;
+  result.rerun_of = execution.tracked->row.rerun_of;
   if (outcome) {
     add_outcome(std::move(execution.context->commit()), std::move(execution.value), receipt->time_us - after_references,
                 result);
@@ -417,6 +418,9 @@ Task<Result<ExecutionResult>> ExecutionLifecycleManager::first_result(Binding bi
       co_await HandedOver{*first};
     }
     if (first->result) co_return *first->result;
+    if (!first->row.successor.empty()) {
+      if (auto durable = co_await all_durable(first); !durable) co_return std::unexpected(durable.error());
+    }
     binding.row = first->row;
   }
   co_await move_to(parts_.handlers);  // reading the log may take a while

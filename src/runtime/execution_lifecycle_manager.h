@@ -163,6 +163,13 @@ class ExecutionLifecycleManager {
   [[nodiscard]] Task<void> cancel_child(ExecutionCommand command, std::shared_ptr<std::size_t> left,
                                         std::shared_ptr<Promised<bool>> all_heard);
 
+  // Doing once more what has ended (execution_reruns.cc).
+  [[nodiscard]] Task<void> rerun(ExecutionCommand command, Answer answer);
+  [[nodiscard]] Task<Result<TrackedPtr>> find_ended(ExecutionCommand command);
+  [[nodiscard]] Result<Execution> begin_rerun(const ExecutionCommand& command,
+                                              const std::vector<base::LogRecord>& history);
+  [[nodiscard]] Result<Acceptance> accept_again(Intent& intent, const HandlerIdentity& identity, const Actor& actor);
+
   // Commands.
   [[nodiscard]] Task<Result<void>> cancel(TrackedPtr tracked, ExecutionCommand command);
   [[nodiscard]] Task<Result<void>> terminate(TrackedPtr tracked, ExecutionCommand command);

@@ -59,6 +59,8 @@ Json ExecutionResult::to_json() const {
                             {"tenant_id", tenant_id}});
   if (!value.is_null()) json["result"] = value;
   if (error) json["error"] = error->to_json();
+  if (!rerun_of.empty()) json["rerun_of"] = rerun_of;
+  if (!successor.empty()) json["successor"] = successor;
   return json;
 }
 
@@ -168,6 +170,16 @@ std::string command_payload(const ExecutionCommand& command) {
   json.begin_object();
   write_actor(json, command.actor);
   json.member("reason", command.reason).end_object();
+  return payload;
+}
+
+std::string rerun_payload(const ExecutionCommand& command, const std::string& successor) {
+  std::string payload;
+  base::JsonWriter json(payload);
+  json.begin_object().member("action", to_string(command.action));
+  write_actor(json, command.actor);
+  if (command.from_step) json.member("from_step", *command.from_step);
+  json.member("reason", command.reason).member("successor", successor).end_object();
   return payload;
 }
 
@@ -291,6 +303,8 @@ ExecutionResult result_so_far(const public_works::ExecutionRow& row) {
   result.intent_type = row.intent_type;
   result.tenant_id = row.tenant;
   result.status = ExecutionStatus::running;
+  result.rerun_of = row.rerun_of;
+  result.successor = row.successor;
   return result;
 }
 

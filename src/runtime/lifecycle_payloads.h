@@ -27,6 +27,7 @@ void write_error(base::JsonWriter& json, const Error& error);
 /// Of a command: {"actor", "reason"}.
 [[nodiscard]] std::string command_payload(const ExecutionCommand& command);
 [[nodiscard]] std::string signal_payload(const ExecutionCommand& command, std::int64_t received_us);
+[[nodiscard]] std::string rerun_payload(const ExecutionCommand& command, const std::string& successor);
 [[nodiscard]] std::string terminated_payload(std::int64_t duration_us, const ExecutionCommand& command);
 [[nodiscard]] std::string rejected_payload(const Intent& known, const Error& error);
 

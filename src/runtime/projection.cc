@@ -236,6 +236,13 @@ Result<void> Projection::fold_payload(const base::LogRecord& record, const Json&
     case RecordType::wait_begun:
       begin_waiting(live(record, batch), payload);
       break;
+    case RecordType::history_copied:
+      live(record, batch).rerun_of = members.text("source");
+      break;
+    case RecordType::execution_rerun:
+      // Its row is complete, and in the store by now perhaps.
+      changes_.successors.push_back({record.tenant, record.execution.text(), members.text("successor"), batch});
+      break;
     case RecordType::events_published:
       changes_.cursors[members.text("publisher")] = members.number("position");
       break;

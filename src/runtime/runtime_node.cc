@@ -95,11 +95,13 @@ Result<void> RuntimeNode::start() {
   // What the log holds behind that decides too, before the projections have it: intents are taken at once.
   const std::uint64_t end = adapters_.log.durable_position();
   if (end > surface_->folded()) admission_.appended(end, 0);
+  Result<void> seen;
   TRY(surface_->catch_up(adapters_.log, [&](const public_works::StateChanges& decided) {
-    decisions_.see(decided);
+    if (seen) seen = decisions_.see(decided);
     registrations.insert(registrations.end(), decided.registrations.begin(), decided.registrations.end());
     for (const auto& [publisher, position] : decided.cursors) cursors[publisher] = position;
   }));
+  TRY(std::move(seen));
   registry_.load(registrations);
 
   context_services_.emplace(ContextServices{*surface_, adapters_.lineage, adapters_.artifacts, adapters_.log,

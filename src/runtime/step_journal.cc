@@ -43,7 +43,10 @@ std::string step_started_payload(const StepStart& start) {
   std::string payload;
   base::JsonWriter json(payload);
   json.begin_object().member("input_digest", start.input_digest).member("key", start.key);
-  json.member("observed", static_cast<std::uint64_t>(start.observed)).member("pivot", start.pivot).end_object();
+  if (start.token) json.member("kept", start.kept);
+  json.member("observed", static_cast<std::uint64_t>(start.observed)).member("pivot", start.pivot);
+  if (start.token) json.member("step_token", *start.token);
+  json.end_object();
   return payload;
 }
 
@@ -52,6 +55,10 @@ Result<StepStart> start_from_record(const base::LogRecord& record) {
   Payload members(payload);
   StepStart start{members.text("key"), members.text("input_digest"), members.number("observed"),
                   members.boolean("pivot"), record.position};
+  if (payload.find("step_token") != nullptr) {
+    start.token = members.text("step_token");
+    start.kept = members.boolean("kept");
+  }
   TRY(members.complete(record));
   return start;
 }
@@ -114,7 +121,8 @@ bool StepJournal::has_failed(const std::string& key) const {
 std::vector<std::string> StepJournal::to_undo() const {
   std::vector<std::string> keys;
   for (const StepStart& start : started_) {
-    if (!start.pivot && !has_failed(start.key) && !undone_.contains(start.key)) keys.push_back(start.key);
+    if (!start.pivot && !start.kept && !has_failed(start.key) && !undone_.contains(start.key))
+      keys.push_back(start.key);
   }
   return keys;
 }

@@ -35,6 +35,9 @@ struct StepStart {
   std::size_t observed = 0;  ///< as above
   bool pivot = false;
   std::uint64_t position = 0;
+  /// Taken over from an execution that began it: the token that its function had there.
+  std::optional<std::string> token = std::nullopt;
+  bool kept = false;  ///< that execution completed: what the step did is not this one's to undo
 };
 
 /// What a step that starts a child is called by: its name behind this.

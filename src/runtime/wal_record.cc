@@ -47,6 +47,8 @@ constexpr std::array kDescriptions = {
     Description{RecordType::wait_ended, "WaitEnded", "execute_intent"},
     Description{RecordType::signal_received, "SignalReceived", "execute_intent"},
     Description{RecordType::child_ended, "ChildEnded", "execute_intent"},
+    Description{RecordType::execution_rerun, "ExecutionRerun", "complete_execution"},
+    Description{RecordType::history_copied, "HistoryCopied", "create_execution"},
     Description{RecordType::events_published, "EventsPublished", ""},
 };
 

@@ -42,7 +42,8 @@ enum class RecordType : std::uint16_t {
   execution_cancelled = 35,     ///< {"duration_us", "error"}
   execution_terminated = 36,    ///< {"actor", "duration_us", "error", "reason"}
 
-  step_started = 37,        ///< {"input_digest", "key", "observed", "pivot"}: of a saga's step
+  /// {"input_digest", "key", "kept"?, "observed", "pivot", "step_token"?}: of a saga's step; token and kept: copied
+  step_started = 37,
   compensation_begun = 38,  ///< {"error"}: why its steps are undone
   step_compensated = 39,    ///< {"key", "tries"}
 
@@ -58,6 +59,13 @@ enum class RecordType : std::uint16_t {
   signal_received = 45,  ///< {"actor", "name", "reason", "received_us", "signal_id", "value"}
   child_ended =
       46,  ///< {"child", "error"?, "status", "value"?}: a record of the parent's, in the batch of the child's end
+
+  /// {"action", "actor", "from_step"?, "reason", "successor"}: a record of an execution that has ended, in the batch of
+  /// the one that does it once more
+  execution_rerun = 47,
+  /// {"drawn_from": [{"calls", "execution", "seed"}...], "source", "source_version", "until_position"}: the records of
+  /// the source up to there follow, those that are taken over, as the execution's own
+  history_copied = 48,
 };
 
 /// "IntentAccepted"; empty for a type this release does not know.

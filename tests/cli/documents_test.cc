@@ -96,6 +96,11 @@ class Documents : public ProgramTest {
     return runtime->execute(Intent::create("note.lose", "acme", "s", "s", {"user", "u"}))->execution_id;
   }
 
+  /// One that has failed, for an example that does it once more.
+  std::string failed() {
+    return text(execute(R"({"intent_type":"ingest_file","parameters":{"path":"lost.csv"}})"), "execution_id");
+  }
+
   /// One that waits for a signal.
   std::string waiting() {
     RuntimeOptions options;
@@ -128,6 +133,7 @@ class Documents : public ProgramTest {
     const std::string copy = std::to_string(copies_);
     const std::vector<std::pair<const char*, std::string>> replacements{
         {R"(\bexecution (cancel|terminate|resume) (ID|EXECUTION)\b)", "execution $1 PARKED"},
+        {R"(\bexecution (retry|rerun) (ID|EXECUTION)\b)", "execution $1 FAILED"},
         // Only a program with handlers of its own has executions that take signals.
         {R"(\bsymphainy execution signal (ID|EXECUTION)\b)", "symphainy_approvals execution signal WAITING"},
         {R"(\bexecution (show|why|replay) ID\b)", "execution $1 " + execution_},
@@ -150,9 +156,13 @@ class Documents : public ProgramTest {
         {R"(/mnt/fast/|/etc/bash_completion\.d/|/secure/place/)", "./new-"}};
     for (const auto& [pattern, replacement] : replacements)
       line = std::regex_replace(line, std::regex(pattern), replacement);
-    if (const std::size_t at = line.find(" WAITING "); at != std::string::npos) line.replace(at + 1, 7, waiting());
-    const std::size_t acted_on = line.find(" PARKED ");
-    return acted_on == std::string::npos ? line : line.replace(acted_on + 1, 6, parked());
+    if (const auto acted_on = line.find(" PARKED "); acted_on != std::string::npos)
+      line.replace(acted_on + 1, 6, parked());
+    if (const auto acted_on = line.find(" FAILED "); acted_on != std::string::npos)
+      line.replace(acted_on + 1, 6, failed());
+    if (const auto acted_on = line.find(" WAITING "); acted_on != std::string::npos)
+      line.replace(acted_on + 1, 7, waiting());
+    return line;
   }
 
   void expect_to_run(const std::string& line, const std::string& from) {

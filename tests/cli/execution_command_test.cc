@@ -104,5 +104,69 @@ TEST_F(ExecutionCommandTest, DoesWhatItCanAndSaysWhatItCannot) {
   EXPECT_THAT(nowhere.err, HasSubstr("no store in nowhere"));
 }
 
+// Fails, and works when somebody does it once more.
+Task<Result<HandlerResult>> pay_without_key(const Intent& intent, ExecutionContext& context) {
+  const StepFunction reserve = [](const StepRun&) -> Task<Result<Json>> { co_return Json("reserved"); };
+  auto reserved = co_await context.step("reserve", Json(), reserve);
+  if (!reserved) co_return std::unexpected(reserved.error());
+  if (intent.idempotency_key) co_return fail(ErrorCode::unavailable, "the bank does not answer", "no_bank");
+  co_return HandlerResult{*reserved};
+}
+
+TEST_F(ExecutionCommandTest, OnceMoreIsRefusedWhereItCannotBe) {
+  std::string id;
+  {
+    const auto runtime = open(pay_without_key);
+    Intent intent = Intent::create("pay", "acme", "s", "s", {"user", "u"});
+    intent.idempotency_key = "key";
+    id = runtime->execute(intent)->execution_id;
+    ExecutionCommand end{Action::cancel, "acme", id, {"user", "u"}, "", true};
+    ASSERT_EQ(runtime->command(end)->status, ExecutionStatus::cancelled);
+  }
+  // The program that has no handler for it says so, and leaves it as it was.
+  const Ended unsupported = act("retry", {id});
+  EXPECT_EQ(unsupported.code, 1);
+  EXPECT_THAT(unsupported.err, HasSubstr("no domain service supports intent type 'pay'"));
+  const auto runtime = open(pay_without_key);
+  ExecutionCommand rerun{.action = Action::rerun,
+                         .tenant_id = "acme",
+                         .execution_id = id,
+                         .actor = {"user", "u"},
+                         .reason = "the bank is back",
+                         .wait_for_end = true,
+                         .from_step = "charge"};
+  EXPECT_EQ(runtime->command(rerun).error().reason, "unknown_step");
+  rerun.from_step.reset();
+  EXPECT_EQ(runtime->command(rerun)->status, ExecutionStatus::completed);
+}
+
+TEST_F(ExecutionCommandTest, DoesOnceMoreWhatFailed) {
+  const std::string id =
+      text(execute(R"({"intent_type":"ingest_file","parameters":{"path":"late.csv"},"idempotency_key":"late"})"),
+           "execution_id");
+  EXPECT_EQ(text(show(id), "status"), "failed");
+  write_file("late.csv", "name,amount\nWood,1.50\n");
+  const Ended retried = act("retry", {id, "--wait", "--reason", "it has come", "--actor", "user:maria", "-o", "json"});
+  EXPECT_EQ(retried.code, 0) << retried.err;
+  EXPECT_EQ(text(retried.json(), "status"), "completed");
+  EXPECT_EQ(text(retried.json(), "rerun_of"), id);
+  const std::string successor = text(retried.json(), "execution_id");
+  EXPECT_EQ(text(show(id), "successor"), successor);
+  EXPECT_EQ(text(show(id), "status"), "failed");
+  EXPECT_EQ(text(show(successor), "rerun_of"), id);
+  EXPECT_THAT(run({"execution", "show", id, "--data", "data", "--tenant", "acme", "--timeline"}).out,
+              HasSubstr(successor + " by user:maria: it has come"));
+  // The key is still the first one's.
+  const Json again =
+      execute(R"({"intent_type":"ingest_file","parameters":{"path":"late.csv"},"idempotency_key":"late"})");
+  EXPECT_EQ(text(again, "execution_id"), id);
+  EXPECT_EQ(text(again, "successor"), successor);
+  const Ended refused = act("rerun", {id});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err, HasSubstr(successor));
+  // What state.db says is what the log says.
+  EXPECT_EQ(run({"state", "verify", "--data", "data"}).code, 0);
+}
+
 }  // namespace
 }  // namespace symphainy::tests

@@ -164,7 +164,7 @@ TEST_F(StateVerify, ARowThatWasDeletedOrAddedIsFoundInEveryTable) {
       {"events", "99, 1, 0, 'acme', 't', 9, 'e', 't', 's', 'x', 1"},
       {"executions",
        "99, 9, 'a', 'e', 'i', 't', 's', 's', 'u', 'failed', 1, 1, 1, 1, '[]', NULL, '', 0, 0, 0, NULL, NULL, NULL, "
-       "NULL, NULL, NULL"},
+       "NULL, NULL, NULL, NULL, NULL"},
       {"key_filters", "1, x'00', 7"},
       {"meta", "'x', 1"},
       {"provenance", "99, 1, 'acme', 'd', 's', 'wasDerivedFrom', 'e'"},

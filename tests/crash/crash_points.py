@@ -22,7 +22,7 @@ from pathlib import Path
 from harness import Case, Failure, Programs, intent
 
 KINDS = [(kind, 0) for kind in "store note derive count say_much store derive break steps dawdle forget misattribute "
-         "flaky".split()] + [("stuck", number) for number in range(3)]  # resumed, cancelled, terminated
+         "flaky regret".split()] + [("stuck", number) for number in range(3)]  # resumed, cancelled, terminated
 KINDS += [("saga", number) for number in range(4)] + [("abandon", 0)]
 KINDS += [("nap", 0), ("approve", 0), ("linger", 0)]
 SLEEPERS = [("nap", 3)]  # for longer than a frame is kept: a second, so it is apart from the rest

@@ -27,8 +27,10 @@ Violations ExecutionCourse::follow(const LogRecord& record, const Json& payload)
   add(saga_.follow(record, payload));
   add(waits_.follow(record, payload));
   switch (static_cast<RecordType>(record.type)) {
-    case RecordType::execution_started:
     case RecordType::wait_begun:
+      failed_last_.reset();
+      break;
+    case RecordType::execution_started:
     case RecordType::wait_ended:
     case RecordType::signal_received:
     case RecordType::child_ended:
@@ -122,7 +124,12 @@ Violations ExecutionCourse::follow_step(const LogRecord& record, const Json& pay
     }
   }
   known.push_back({record.attempt, record.position, completed});
+  failed_last_ = completed ? std::nullopt : std::optional(key);
   return broken;
+}
+
+std::optional<std::string> ExecutionCourse::failed_last() const {
+  return failed_last_;
 }
 
 bool ExecutionCourse::may_run_again(const StepFact& recorded, std::uint32_t attempt) const {

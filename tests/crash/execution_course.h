@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -34,6 +35,8 @@ class ExecutionCourse {
   [[nodiscard]] const std::vector<StepFact>& step(const std::string& key) const;
   /// Whether the attempt may run a step again that an earlier one recorded so.
   [[nodiscard]] bool may_run_again(const StepFact& recorded, std::uint32_t attempt) const;
+  /// A step that failed, and behind which neither a step completed nor a wait began.
+  [[nodiscard]] std::optional<std::string> failed_last() const;
   /// Positions where it was parked.
   [[nodiscard]] const std::set<std::uint64_t>& parked_at() const noexcept { return parked_at_; }
   /// Positions where an undo of it was stuck.
@@ -68,6 +71,7 @@ class ExecutionCourse {
   std::uint64_t epoch_ = 0;  ///< of its newest attempt
   std::map<std::string, std::vector<StepFact>> steps_;
   std::set<std::uint32_t> forgave_failures_;  ///< attempts behind which steps that failed run again
+  std::optional<std::string> failed_last_;
   std::set<std::uint64_t> parked_at_;
   std::set<std::uint64_t> stuck_at_;
   SagaCourse saga_;

@@ -425,6 +425,62 @@ TEST(HistoryChecker, I14SomethingFollowsTheEnd) {
   EXPECT_EQ(story.broken(), Broken{"I14"});
 }
 
+// Execution s does once more what b failed of, and takes over the outcomes of these steps.
+void retry_b(Story& story, const std::vector<std::pair<RecordType, std::string>>& steps) {
+  Intent intent = Intent::create("plain", "acme", "session", "solution", {"user", "ann"}, Json::object());
+  intent.intent_id = "intent-s";
+  const auto record = [](RecordType type, std::string payload, std::uint32_t attempt) {
+    return runtime::draft_record(type, "acme", std::move(payload), Story::id('s'), attempt);
+  };
+  std::vector<base::RecordDraft> drafts = {
+      record(RecordType::intent_accepted, runtime::accepted_payload(intent, intent.fingerprint()), 0),
+      record(RecordType::execution_created, R"({"seed":"s"})", 0),
+      record(RecordType::execution_started, runtime::started_payload(1, 2), 1),
+      record(RecordType::history_copied,
+             fmt::format(R"({{"drawn_from":[],"source":"{}","source_version":1,"until_position":1}})",
+                         Story::id('b').text()),
+             1)};
+  for (const auto& [type, key] : steps) {
+    drafts.push_back(record(type, fmt::format(R"({{"input_digest":"","key":"{}","observed":0,"tries":1}})", key), 1));
+  }
+  const ExecutionCommand retry{Action::retry, "acme", Story::id('b').text(), {"user", "ann"}, "", true};
+  drafts.push_back(runtime::draft_record(RecordType::execution_rerun, "acme",
+                                         runtime::rerun_payload(retry, Story::id('s').text()), Story::id('b'), 2));
+  story.batches.push_back({2, std::move(drafts)});
+  story.batches.push_back({2,
+                           {record(RecordType::execution_failed,
+                                   runtime::failed_payload(7, Error{ErrorCode::failed, "again", "broke", {}}), 1)}});
+}
+
+TEST(HistoryChecker, AnExecutionMayBeDoneOnceMore) {
+  Story story;
+  retry_b(story, {{RecordType::step_failed, "ask#1"}, {RecordType::step_completed, "reserve#1"}});
+  for (const Violation& violation : story.violations()) ADD_FAILURE() << violation.invariant << ": " << violation.what;
+}
+
+TEST(HistoryChecker, I5ARetryTakesOverWhatFailed) {
+  Story story;
+  retry_b(story, {{RecordType::step_completed, "reserve#1"}, {RecordType::step_failed, "ask#1"}});
+  EXPECT_EQ(story.broken(), Broken{"I5"});
+}
+
+TEST(HistoryChecker, I2ASuccessorIsNone) {
+  Story story;
+  retry_b(story, {});
+  story.replace('b', RecordType::execution_rerun, Story::id('s').text(), Story::id('c').text());
+  story.with_stores = false;
+  EXPECT_EQ(story.broken(), Broken{"I2"});
+}
+
+TEST(HistoryChecker, I14AnExecutionIsDoneOnceMoreBeforeItEnds) {
+  Story story;
+  retry_b(story, {});
+  story.remove('b', RecordType::execution_failed);
+  std::erase_if(story.batches, [](const Story::Batch& batch) { return batch.drafts.empty(); });
+  story.with_stores = false;
+  EXPECT_TRUE(story.broken().contains("I14"));
+}
+
 TEST(HistoryChecker, I14AnAnswerSaidAnotherStatus) {
   Story story;
   story.operation("intent-b-again").status = "completed";

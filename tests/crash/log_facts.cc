@@ -101,6 +101,7 @@ class Reading {
   void read_of_store(const LogRecord& record, const Json& payload);
   void read_accepted(const LogRecord& record, const Json& payload);
   void read_rejected(const LogRecord& record, const Json& payload);
+  void read_rerun(ExecutionFact& execution, const LogRecord& record, const Json& payload);
   void read_of_execution(ExecutionFact& execution, const LogRecord& record, const Json& payload);
   void read_outcome(ExecutionFact& execution, const LogRecord& record, const Json& payload);
   void read_started(ExecutionFact& execution, const LogRecord& record, const Json& payload);
@@ -213,7 +214,27 @@ void Reading::read_rejected(const LogRecord& record, const Json& payload) {
   facts.executions.emplace(execution.row.execution_id, std::move(execution));
 }
 
+// It has ended, and another one does its work once more; that one's records stand in the same batch, before this.
+void Reading::read_rerun(ExecutionFact& execution, const LogRecord& record, const Json& payload) {
+  auto& row = execution.row;
+  if (row.ended_position == 0) broken("I14", place(record) + ": it had not ended");
+  if (!row.successor.empty()) broken("I14", fmt::format("{}: {} succeeded it before", place(record), row.successor));
+  row.successor = text(payload, "successor");
+  execution.rerun_position = record.position;
+  const auto successor = facts.executions.find(row.successor);
+  if (successor == facts.executions.end() || successor->second.row.rerun_of != row.execution_id) {
+    return broken("I2", fmt::format("{}: {} does not do it once more", place(record), row.successor));
+  }
+  const auto failed = successor->second.course.failed_last();
+  if (failed && text(payload, "action") == "retry") {
+    broken("I5", fmt::format("{}: {} took step {} over, which had failed", place(record), row.successor, *failed));
+  }
+}
+
 void Reading::read_of_execution(ExecutionFact& execution, const LogRecord& record, const Json& payload) {
+  if (static_cast<RecordType>(record.type) == RecordType::execution_rerun) {
+    return read_rerun(execution, record, payload);
+  }
   if (execution.row.ended_position != 0) {
     return broken("I14", fmt::format("{}: it had ended as {} at position {}", place(record), execution.row.status,
                                      execution.row.ended_position));
@@ -224,6 +245,7 @@ void Reading::read_of_execution(ExecutionFact& execution, const LogRecord& recor
   for (const Violation& violation : execution.course.follow(record, payload)) {
     broken(violation.invariant, place(record) + ": " + violation.what);
   }
+  if (type == RecordType::history_copied) execution.row.rerun_of = text(payload, "source");
   show_waiting(execution);
   if (type == RecordType::execution_started) return read_started(execution, record, payload);
   if (record.attempt != execution.row.attempt) {

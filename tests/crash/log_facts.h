@@ -32,10 +32,11 @@ struct EventFact {
 
 struct ExecutionFact {
   public_works::ExecutionRow row;
-  std::string parameters;           ///< canonical JSON
-  std::string intent;               ///< all of it, canonical JSON
-  std::set<std::uint32_t> granted;  ///< attempts
-  std::string value_sha256;         ///< hex, of the result's canonical JSON; empty unless completed
+  std::uint64_t rerun_position = 0;  ///< where it is said that another one does it once more; 0: nowhere
+  std::string parameters;            ///< canonical JSON
+  std::string intent;                ///< all of it, canonical JSON
+  std::set<std::uint32_t> granted;   ///< attempts
+  std::string value_sha256;          ///< hex, of the result's canonical JSON; empty unless completed
   std::vector<ArtifactFact> artifacts;
   std::vector<std::string> event_ids;
   ExecutionCourse course;

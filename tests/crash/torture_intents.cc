@@ -206,6 +206,16 @@ Task<Outcome> get_stuck(const Ledger& ledger, Work work) {
   co_return co_await settle(ledger, work);
 }
 
+// Fails, and completes when it is done once more: then it has no key.
+Task<Outcome> regret(const Ledger& ledger, Work work) {
+  const auto moved = co_await noted_step(ledger, work, "move", Json(work.name));
+  if (!moved) co_return std::unexpected(moved.error());
+  const bool again = !work.context.intent().idempotency_key;
+  const auto connected = co_await noted_step(ledger, work, "connect", connection(again));
+  if (!connected) co_return std::unexpected(connected.error());
+  co_return co_await settle(ledger, work);
+}
+
 Task<Outcome> travel_as_asked(const Ledger& ledger, Work work) {
   return travel(ledger, work.context, work.name, work.number);
 }
@@ -246,6 +256,7 @@ const std::map<std::string, Kind, std::less<>>& kinds() {
       {"torture.steps", {nullptr, Effects::external, take_steps}},
       {"torture.flaky", {nullptr, Effects::external, flounder, 3}},
       {"torture.stuck", {nullptr, Effects::external, get_stuck, 1, OutOfAttempts::park}},
+      {"torture.regret", {nullptr, Effects::external, regret}},
       {"torture.saga", {nullptr, Effects::external, travel_as_asked}},
       {"torture.abandon", {nullptr, Effects::external, set_out_as_asked, 1, OutOfAttempts::park}},
       {"torture.nap", {nullptr, Effects::external, nap_as_asked}},

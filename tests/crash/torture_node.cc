@@ -60,6 +60,12 @@ Json answer_to(const Json& op, const Result<ExecutionResult>& result) {
   return answer;
 }
 
+// Of what shall be done once more.
+bool is_to_be_retried(const Result<ExecutionResult>& result) {
+  return result && result->status == ExecutionStatus::failed && result->intent_type == "torture.regret" &&
+         result->successor.empty();
+}
+
 bool waits_for_somebody(const ExecutionResult& result) {
   return result.status == ExecutionStatus::parked || result.status == ExecutionStatus::compensation_stuck;
 }
@@ -73,6 +79,14 @@ void submit_and_act(Runtime& runtime, const Json& intent, const Runtime::Done& d
   };
   runtime.submit_json(intent, [=, &runtime](Result<ExecutionResult> result) {
     if (waiting && is_refused(result)) return done(*waiting);
+    if (is_to_be_retried(result)) {
+      const ExecutionCommand retry{Action::retry,          result->tenant_id, result->execution_id,
+                                   {"service", "torture"}, "it failed",       true};
+      return runtime.command(retry, [=, &runtime](const Result<ExecutionResult>& retried) {
+        if (!retried && retried.error().reason != "has_successor") return done(result);
+        submit_and_act(runtime, intent, done);
+      });
+    }
     if (!result || !waits_for_somebody(*result)) return done(std::move(result));
     const std::int64_t number = intent.find("parameters")->find("number")->as_int64().value();
     const ExecutionCommand command{.action = action_on_waiting(result->intent_type, number),

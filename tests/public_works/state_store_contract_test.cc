@@ -186,6 +186,24 @@ TEST_P(StateStoreContract, AnExecutionThatEndsIsReplacedAndNoLongerLive) {
   EXPECT_EQ(store_->execution(TenantScope::only("a"), first.execution_id).value(), first);
 }
 
+TEST_P(StateStoreContract, ASuccessorIsAddedToARowWhereverItStands) {
+  ExecutionRow before = execution_at(1, "a");
+  ExecutionRow together = execution_at(6, "a");
+  apply({.position = 5, .executions = {before}});
+  apply({.position = 9,
+         .executions = {together},
+         .successors = {{"a", before.execution_id, "next", 7}, {"a", together.execution_id, "other", 9}}});
+  before.successor = "next";
+  before.batches.push_back(7);
+  together.successor = "other";
+  together.batches.push_back(9);
+  ExecutionRow next = execution_at(10, "a");
+  next.rerun_of = before.execution_id;
+  apply({.position = 10, .executions = {next}, .successors = {{"b", next.execution_id, "of another tenant", 10}}});
+  for (const ExecutionRow& row : {before, together, next})
+    EXPECT_EQ(store_->execution(TenantScope::only("a"), row.execution_id).value(), row);
+}
+
 TEST_P(StateStoreContract, OfRowsWithTheSameKeyTheLastOneCounts) {
   ExecutionRow running = execution_at(1, "a");
   make_live(running);

@@ -232,6 +232,35 @@ TEST_F(Bindings, CountAsLiveUntilTheyHaveEnded) {
   EXPECT_THAT(decisions_.live(), IsEmpty());
 }
 
+TEST_F(Bindings, OfWhatIsDoneOnceMoreAreKeptUntilThatIsFolded) {
+  store(5, [](StateChanges& changes) { changes.executions = {row_of(intent_of("i", "k"), "e", 1, "failed")}; });
+  StateChanges decided;  // by an earlier process: one of the store, and one that ended just before
+  decided.position = 12;
+  decided.executions = {row_of(intent_of("j"), "f", 10, "failed")};
+  decided.successors = {{"acme", "e", "next", 11}, {"acme", "f", "other", 12}, {"acme", "nobody", "x", 12}};
+  ASSERT_TRUE(decisions_.see(decided));
+  decisions_.folded(11);
+  ASSERT_TRUE(decisions_.find("acme", "e"));
+  EXPECT_EQ(decisions_.find("acme", "e")->row.successor, "next");
+  EXPECT_TRUE(decisions_.find("acme", "e")->ended);
+  EXPECT_EQ(decisions_.find("acme", "f")->row.successor, "other");
+  EXPECT_EQ(decisions_.find_binding(intent_of("x", "k")).value()->row.successor, "next");
+  decisions_.folded(12);
+  EXPECT_EQ(decisions_.remembered(), 0U);
+  EXPECT_FALSE(decisions_.find("acme", "e"));
+}
+
+TEST_F(Bindings, AreKeptWhenSomethingIsDoneToThemBehindTheirEnd) {
+  const TrackedPtr tracked = track(row_of(intent_of("i", "k"), "e"));
+  decisions_.ended(tracked, 10);
+  decisions_.ended(tracked, 20);
+  decisions_.folded(10);
+  EXPECT_EQ(bound(intent_of("i")), "e by intent_id");
+  decisions_.folded(20);
+  EXPECT_EQ(decisions_.remembered(), 0U);
+  EXPECT_FALSE(decisions_.find("acme", "e"));
+}
+
 TEST_F(Bindings, AreForgottenWhenTheirEndIsFoldedAndNotBefore) {
   const TrackedPtr tracked = track(row_of(intent_of("i", "k"), "e"));
   const TrackedPtr live = track(row_of(intent_of("j", "l"), "f", 2));

@@ -240,6 +240,13 @@ std::shared_ptr<MemoryLogContents> rich_run() {
     const std::string made = first.references.empty() ? "" : first.references.front().reference_id;
     const ExecutionResult second = node->execute(rich_intent(made)).value();
     EXPECT_EQ(second.status, ExecutionStatus::completed) << second.to_json().dump();
+    const ExecutionCommand again{.action = Action::rerun,
+                                 .tenant_id = "acme",
+                                 .execution_id = first.execution_id,
+                                 .actor = {"user", kAwkwardText},
+                                 .reason = kAwkwardText,
+                                 .wait_for_end = true};
+    EXPECT_EQ(node->command(again)->rerun_of, first.execution_id);
     Intent failing = rich_intent(made);
     failing.parameters["fail"] = Json(true);
     EXPECT_EQ(node->execute(failing)->error->reason, "wanted");

@@ -58,6 +58,8 @@ struct ExecutionRow {
   std::string error_code;  ///< empty: none
   std::string error_message;
   std::string parent;         ///< the execution that spawned it; empty: none did
+  std::string rerun_of;       ///< the execution that it does once more; empty: none
+  std::string successor;      ///< the execution that does it once more; empty: none
   std::string waits_for;      ///< while it waits: the key of its wait, "signal:approved#1"
   std::int64_t wake_us = 0;   ///< while it waits: when it goes on at the latest, UTC; 0: when something else happens
   bool wake_by_wall = false;  ///< that is a time of day: it moves with the wall clock
@@ -67,6 +69,21 @@ struct ExecutionRow {
 
 inline constexpr std::array<std::string_view, 6> kLiveStatuses{"pending", "running",      "waiting",
                                                                "parked",  "compensating", "compensation_stuck"};
+
+/// That an execution which has ended is done once more. The row of it may be in the store already.
+struct SuccessorRow {
+  std::string tenant;
+  std::string execution_id;
+  std::string successor;
+  std::uint64_t batch = 0;  ///< first position of the batch that says so
+
+  friend bool operator==(const SuccessorRow&, const SuccessorRow&) = default;
+};
+/// Puts it into the execution's row. Doing so again changes nothing.
+inline void add_successor(ExecutionRow& row, const SuccessorRow& added) {
+  row.successor = added.successor;
+  if (row.batches.empty() || row.batches.back() < added.batch) row.batches.push_back(added.batch);
+}
 
 struct SessionRow {
   std::string tenant;
@@ -151,7 +168,8 @@ struct StateChanges {
   std::uint64_t position = 0;
   std::uint64_t epoch = 0;  ///< highest partition epoch seen; 0: none in this stretch
   std::vector<ExecutionRow> executions;
-  std::vector<SessionRow> sessions;  ///< counts to add, times to widen
+  std::vector<SuccessorRow> successors;  ///< of executions that ended in this stretch or before
+  std::vector<SessionRow> sessions;      ///< counts to add, times to widen
   std::vector<StateRow> state;
   std::vector<ReferenceRow> references;
   std::vector<ProvenanceRow> provenance;

@@ -76,6 +76,7 @@ Result<void> MemoryStateStore::apply(const StateChanges& changes) {
   TRY(check_positions(changes.provenance, position_, changes.position, "a provenance edge"));
   TRY(check_positions(changes.events, position_, changes.position, "an event"));
   for (const ExecutionRow& row : changes.executions) put_execution(row);
+  for (const SuccessorRow& row : changes.successors) put_successor(row);
   for (const SessionRow& row : changes.sessions) put_session(row);
   for (const StateRow& row : changes.state) state_[{row.tenant, row.key}] = row;
   for (const ReferenceRow& row : changes.references) put_reference(row);
@@ -92,6 +93,12 @@ Result<void> MemoryStateStore::apply(const StateChanges& changes) {
 
 void MemoryStateStore::put_execution(const ExecutionRow& row) {
   executions_[row.accepted_position] = row;
+}
+
+void MemoryStateStore::put_successor(const SuccessorRow& added) {
+  for (auto& [position, row] : executions_) {
+    if (row.tenant == added.tenant && row.execution_id == added.execution_id) add_successor(row, added);
+  }
 }
 
 void MemoryStateStore::put_session(const SessionRow& row) {

@@ -58,6 +58,7 @@ class MemoryStateStore : public StateStore, public LineageStore {
   using Named = std::pair<std::string, std::string>;      ///< tenant, name
 
   void put_execution(const ExecutionRow& row);
+  void put_successor(const SuccessorRow& added);
   void put_session(const SessionRow& row);
   void put_reference(const ReferenceRow& row);
   void put_event(const EventRow& row);

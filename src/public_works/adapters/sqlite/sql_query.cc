@@ -53,7 +53,8 @@ constexpr std::array kTenantViews{
                "accepted_position, tenant_seq, tenant, execution_id, intent_id, intent_type,"
                " session, solution, actor, status, attempt, accepted_us, ended_us, ended_position,"
                " batches, idempotency_key, fingerprint, artifact_count, event_count,"
-               " reference_count, error_code, error_message, wake_us, wake_by_wall, waits_for, parent",
+               " reference_count, error_code, error_message, wake_us, wake_by_wall, waits_for, parent,"
+               " rerun_of, successor",
                true},
     TenantView{"sessions", "tenant, session, first_us, last_us, executions", true},
     TenantView{"state", "tenant, key, version, position, value", true},

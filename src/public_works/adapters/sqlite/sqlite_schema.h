@@ -14,7 +14,7 @@
 
 namespace symphainy::public_works {
 
-inline constexpr int kSchemaVersion = 5;
+inline constexpr int kSchemaVersion = 6;
 
 inline constexpr std::string_view kSchema = R"sql(
 CREATE TABLE meta (
@@ -48,7 +48,9 @@ CREATE TABLE executions (
   wake_us INTEGER,
   wake_by_wall INTEGER,
   waits_for TEXT,
-  parent TEXT
+  parent TEXT,
+  rerun_of TEXT,
+  successor TEXT
 );
 CREATE UNIQUE INDEX executions_by_id ON executions (execution_id);
 CREATE INDEX executions_by_tenant ON executions (tenant);

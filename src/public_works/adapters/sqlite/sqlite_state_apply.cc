@@ -29,8 +29,8 @@ constexpr const char* kPutExecution =
     "INSERT INTO executions (accepted_position, tenant_seq, tenant, execution_id, intent_id,"
     " intent_type, session, solution, actor, status, attempt, accepted_us, ended_us,"
     " ended_position, batches, idempotency_key, fingerprint, artifact_count, event_count,"
-    " reference_count, error_code, error_message, wake_us, wake_by_wall, waits_for, parent)"
-    " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26)"
+    " reference_count, error_code, error_message, wake_us, wake_by_wall, waits_for, parent, rerun_of)"
+    " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27)"
     " ON CONFLICT (accepted_position) DO UPDATE SET status = excluded.status,"
     " attempt = excluded.attempt, ended_us = excluded.ended_us,"
     " ended_position = excluded.ended_position, batches = excluded.batches,"
@@ -117,6 +117,23 @@ Result<void> put_executions(SqliteDatabase& database, const std::vector<Executio
     }
     bind_text_or_null(statement, 25, row.waits_for);
     bind_text_or_null(statement, 26, row.parent);
+    bind_text_or_null(statement, 27, row.rerun_of);
+    TRY(put(statement));
+  }
+  return {};
+}
+
+// The row was put at the execution's end, a moment or years ago.
+Result<void> put_successors(SqliteDatabase& database, const std::vector<SuccessorRow>& rows) {
+  if (rows.empty()) return {};
+  TRY(SqliteStatement statement,
+      database.prepare("UPDATE executions SET successor = ?3, batches = rtrim(batches, ']') || ',' || ?4 || ']'"
+                       " WHERE execution_id = ?2 AND tenant = ?1"));
+  for (const SuccessorRow& row : rows) {
+    statement.bind(1, row.tenant);
+    statement.bind(2, row.execution_id);
+    statement.bind(3, row.successor);
+    statement.bind(4, row.batch);
     TRY(put(statement));
   }
   return {};
@@ -343,6 +360,7 @@ Result<void> SqliteStateStore::write_changes(const StateChanges& changes) {
   keep_last(events);
   TRY(auto keys, newly_bound_keys(changes.executions));
   TRY(put_executions(*writer_, changes.executions));
+  TRY(put_successors(*writer_, changes.successors));
   TRY(keys_.add(*writer_, std::move(keys)));
   TRY(put_sessions(*writer_, changes.sessions));
   TRY(put_state(*writer_, changes.state));

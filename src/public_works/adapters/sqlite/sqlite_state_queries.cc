@@ -20,7 +20,7 @@ constexpr const char* kExecutionColumns =
     "SELECT accepted_position, tenant_seq, tenant, execution_id, intent_id, intent_type, session,"
     " solution, actor, status, attempt, accepted_us, ended_us, ended_position, batches,"
     " idempotency_key, fingerprint, artifact_count, event_count, reference_count, error_code,"
-    " error_message, wake_us, wake_by_wall, waits_for, parent FROM executions ";
+    " error_message, wake_us, wake_by_wall, waits_for, parent, rerun_of, successor FROM executions ";
 
 std::vector<std::uint64_t> read_batches(std::string_view text) {
   std::vector<std::uint64_t> batches;
@@ -63,6 +63,8 @@ ExecutionRow read_execution(const SqliteStatement& row) {
   execution.wake_by_wall = row.integer(23) != 0;
   execution.waits_for = row.text(24);
   execution.parent = row.text(25);
+  execution.rerun_of = row.text(26);
+  execution.successor = row.text(27);
   return execution;
 }
 
