@@ -24,7 +24,7 @@ from harness import Case, Failure, Programs, intent
 KINDS = [(kind, 0) for kind in "store note derive count say_much store derive break steps dawdle forget misattribute "
          "flaky regret".split()] + [("stuck", number) for number in range(3)]  # resumed, cancelled, terminated
 KINDS += [("saga", number) for number in range(4)] + [("abandon", 0)]
-KINDS += [("nap", 0), ("approve", 0), ("linger", 0)]
+KINDS += [("nap", 0), ("approve", 0), ("linger", 0), ("delegate", 0)]
 SLEEPERS = [("nap", 3)]  # for longer than a frame is kept: a second, so it is apart from the rest
 KEPT = 3  # rounds of retention: the third snapshot lets the first go
 # In the handler of the second `store`, whose execution is left unfinished.

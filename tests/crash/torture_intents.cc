@@ -236,6 +236,23 @@ Task<Outcome> linger_as_asked(const Ledger& ledger, Work work) {
   return linger(ledger, work.context, work.name);
 }
 
+// Has two children do it: one that notes something, one that takes steps.
+Task<Outcome> delegate(const Ledger& /*ledger*/, Work work) {
+  std::vector<std::string> children;
+  for (const std::string type : {"torture.note", "torture.steps"}) {
+    const Json parameters = Json::object({{"name", work.name + "-" + type.substr(8)}, {"number", 0}});
+    auto child = co_await work.context.spawn("one", {.intent_type = type, .parameters = parameters});
+    if (!child) co_return std::unexpected(child.error());
+    children.push_back(*std::move(child));
+  }
+  const auto ended = co_await work.context.wait_children(std::move(children));
+  if (!ended) co_return std::unexpected(ended.error());
+  Json values = Json::array();
+  for (const ChildResult& child : **ended) values.push_back(child.value);
+  if (auto told = work.tell("order.delegated", "orders"); !told) co_return std::unexpected(told.error());
+  co_return HandlerResult{std::move(values)};
+}
+
 struct Kind {
   Outcome (*run)(const Work&);  ///< nullptr: it takes steps
   Effects effects;
@@ -262,6 +279,7 @@ const std::map<std::string, Kind, std::less<>>& kinds() {
       {"torture.nap", {nullptr, Effects::external, nap_as_asked}},
       {"torture.approve", {nullptr, Effects::external, ask_as_asked}},
       {"torture.linger", {nullptr, Effects::external, linger_as_asked}},
+      {"torture.delegate", {nullptr, Effects::external, delegate}},
       {"torture.say_much", {say_much, Effects::context_only}},
       {"torture.misattribute", {misattribute, Effects::external}}};
   return all;
