@@ -107,7 +107,7 @@ TEST_F(ControlApiTest, WhatIsNoCommandIsAProblemThatNamesTheMember) {
   EXPECT_THAT(refusal("{"), HasSubstr("JSON"));
   EXPECT_THAT(refusal("{}"), HasSubstr("'action'"));
   EXPECT_THAT(refusal(R"({"action":"explode"})"),
-              HasSubstr("'explode'; there are cancel, terminate, resume and signal"));
+              HasSubstr("'explode'; there are cancel, terminate, resume, signal, retry and rerun"));
   EXPECT_THAT(refusal(R"({"action":"cancel"})"), HasSubstr("'tenant_id'"));
   EXPECT_THAT(refusal(R"({"action":"cancel","tenant_id":"acme","execution_id":"x","actor":"ada"})"),
               HasSubstr("'actor'"));
