@@ -75,10 +75,10 @@ Task<Result<Json>> RuntimeExecutionContext::run_spawn(std::string name, ChildInt
 }
 
 Intent RuntimeExecutionContext::intent_of(ChildIntent child, const std::string& name, const std::string& key) const {
-  const auto or_own = [](std::string told, const std::string& own) { return told.empty() ? own : std::move(told); };
-  Intent intent = Intent::create(
-      std::move(child.intent_type), intent_->tenant_id, or_own(std::move(child.session_id), intent_->session_id),
-      or_own(std::move(child.solution_id), intent_->solution_id), intent_->actor, std::move(child.parameters));
+  const auto or_own = [](const std::string& told, const std::string& own) { return told.empty() ? own : told; };
+  Intent intent =
+      Intent::create(std::move(child.intent_type), intent_->tenant_id, or_own(child.session_id, intent_->session_id),
+                     or_own(child.solution_id, intent_->solution_id), intent_->actor, std::move(child.parameters));
   intent.intent_id = token_of("child", key);
   intent.created_at_us = services_.clock.wall_us();
   intent.metadata = std::move(child.metadata);
