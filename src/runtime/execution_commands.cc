@@ -233,9 +233,10 @@ Task<Result<void>> ExecutionLifecycleManager::terminate(TrackedPtr tracked, Exec
 
 // One that is parked, or that nobody has gone on with since the log was opened.
 Task<Result<void>> ExecutionLifecycleManager::end_idle(TrackedPtr tracked, ExecutionCommand command) {
+  const bool was_running = tracked->running;
   co_await cancel_children(tracked, command.actor, command.reason);
   if (tracked->ended || tracked->end_appended) co_return Result<void>();  // meanwhile
-  if (tracked->running) co_return co_await terminate(tracked, std::move(command));
+  if (tracked->running && !was_running) co_return co_await terminate(tracked, std::move(command));
   const std::int64_t duration_us = parts_.clock.wall_us() - tracked->row.accepted_us;
   std::vector<base::RecordDraft> drafts;
   drafts.push_back(draft_record(RecordType::execution_terminated, tracked->row.tenant,
