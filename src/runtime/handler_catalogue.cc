@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "runtime/register_service.h"
 
 namespace symphainy::runtime {
 namespace {
@@ -26,14 +27,7 @@ Result<void> HandlerCatalogue::register_intent(IntentSupport support, std::strin
 }
 
 Result<void> HandlerCatalogue::register_service(std::shared_ptr<DomainService> service) {
-  for (IntentSupport& support : service->supported_intents()) {
-    const IntentHandler handler = [service](const Intent& intent, ExecutionContext& context) {
-      return service->handle_intent(intent, context);
-    };
-    const std::string type = support.intent_type;
-    TRY(register_intent(std::move(support), std::string(service->name()), type, handler));
-  }
-  return {};
+  return register_every_intent(*this, service);
 }
 
 void HandlerCatalogue::submit(Intent /*intent*/, Done done) {

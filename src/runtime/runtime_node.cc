@@ -12,6 +12,7 @@
 #include "base/fault_points.h"
 #include "base/json_writer.h"
 #include "base/try.h"
+#include "runtime/register_service.h"
 #include "runtime/spawn.h"
 #include "runtime/wal_record.h"
 
@@ -169,14 +170,7 @@ Task<Result<void>> RuntimeNode::record_registration(IntentSupport support, std::
 }
 
 Result<void> RuntimeNode::register_service(std::shared_ptr<DomainService> service) {
-  for (IntentSupport& support : service->supported_intents()) {
-    const IntentHandler handler = [service](const Intent& intent, ExecutionContext& context) {
-      return service->handle_intent(intent, context);
-    };
-    const std::string type = support.intent_type;
-    TRY(register_intent(std::move(support), std::string(service->name()), type, handler));
-  }
-  return {};
+  return register_every_intent(*this, service);
 }
 
 // --- submitting
